@@ -1,0 +1,62 @@
+"""One tree of errors: what went wrong, and what a person can do about it.
+
+Knows exit codes and hints. Does not print, does not exit, imports nothing of the project.
+"""
+
+from __future__ import annotations
+
+
+class Qwen3Error(Exception):
+    """Base of everything this package raises on purpose.
+
+    Args:
+        message: What was wrong and where (file, tensor, field), in one sentence.
+        hint: What to do about it, if there is something to do.
+    """
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UsageError(Qwen3Error, ValueError):
+    """A value given by the caller cannot be used (exit code 2)."""
+
+    exit_code = 2
+
+
+class ContextOverflowError(UsageError):
+    """The prompt does not fit into the model's context (exit code 2)."""
+
+
+class ModelNotFoundError(Qwen3Error):
+    """The model is not on this machine and cannot or may not be fetched (exit code 3)."""
+
+    exit_code = 3
+
+
+class ModelTooLargeError(Qwen3Error):
+    """The model does not fit into this machine's memory (exit code 4)."""
+
+    exit_code = 4
+
+
+class ModelFileError(Qwen3Error):
+    """A model's files are damaged, incomplete, unsafe or contradict each other (exit code 5)."""
+
+    exit_code = 5
+
+
+class UnsupportedModelError(ModelFileError):
+    """The files are sound but ask for something this package does not implement (exit code 5)."""
+
+
+class NonFiniteError(ModelFileError):
+    """The model produced NaN or infinite logits, or its weights hold such numbers (exit code 5)."""
+
+
+class ConversionError(Qwen3Error):
+    """A conversion could not be finished; the destination was not created (exit code 1)."""
