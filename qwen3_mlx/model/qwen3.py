@@ -1,0 +1,99 @@
+"""The whole network: token ids in, logits out.
+
+Knows embedding, layers and head; parameter names equal Hugging Face's, with expert weights
+stacked under ``mlp.switch_mlp`` as mlx-lm stacks them. Does not load weights or choose tokens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import mlx.core as mx
+
+from qwen3_mlx.errors import UsageError
+from qwen3_mlx.model.cache import KVCache
+from qwen3_mlx.model.config import Qwen3Config
+from qwen3_mlx.model.layers import DecoderLayer
+from qwen3_mlx.model.modules import Embedding, Linear, Module, RMSNorm
+from qwen3_mlx.model.rope import Rope
+
+
+class Decoder(Module):
+    """Embedding, layers and the final norm."""
+
+    def __init__(self, config: Qwen3Config) -> None:
+        super().__init__()
+        rope = Rope(config)
+        self.embed_tokens = Embedding(config.vocab_size, config.hidden_size)
+        self.layers = [DecoderLayer(config, rope, n) for n in range(config.num_hidden_layers)]
+        self.norm = RMSNorm(config.hidden_size, eps=config.rms_norm_eps)
+
+    def __call__(self, ids: mx.array, cache: Sequence[KVCache] | None) -> mx.array:
+        """Ids [B, L] -> hidden states [B, L, hidden] before the final norm.
+
+        The norms tell the compute type: a micro-scaled embedding (mxfp4, mxfp8, nvfp4) has no
+        floating-point numbers that could, and MLX then makes bfloat16 of it.
+        """
+        x: mx.array = self.embed_tokens(ids).astype(self.norm.weight.dtype)
+        caches = [None] * len(self.layers) if cache is None else cache
+        for layer, layer_cache in zip(self.layers, caches, strict=True):
+            x = layer(x, layer_cache)
+        return x
+
+
+class Qwen3(Module):
+    """A Qwen3 language model, dense or mixture-of-experts.
+
+    Ids outside the vocabulary are the caller's to refuse (:func:`check_ids`): MLX reads past
+    the embedding without an error. With a cache, the ids follow those that it holds.
+
+    Args:
+        config: Sizes and switches. Weights start random; load a checkpoint's over them.
+    """
+
+    def __init__(self, config: Qwen3Config) -> None:
+        super().__init__()
+        self.config = config
+        self.model = Decoder(config)
+        if not config.tie_word_embeddings:
+            self.lm_head = Linear(config.hidden_size, config.vocab_size, bias=False)
+
+    def __call__(self, ids: mx.array, cache: Sequence[KVCache] | None = None) -> mx.array:
+        """Ids [B, L] -> logits [B, L, vocab]."""
+        return self._head(self.model(ids, cache))
+
+    def last_logits(self, ids: mx.array, cache: Sequence[KVCache] | None = None) -> mx.array:
+        """Ids [B, L] -> logits [B, vocab] of the last position alone."""
+        return self._head(self.model(ids, cache)[:, -1])
+
+    def advance(self, ids: mx.array, cache: Sequence[KVCache]) -> mx.array:
+        """Read ids [B, L] into the cache and compute no logits.
+
+        Returns:
+            An array to give to ``mx.eval``. It stands for the cache alone, so MLX leaves out the
+            last layer's attention and MLP, which only logits would need.
+        """
+        self.model(ids, cache)
+        held: mx.array = mx.depends(cache[-1].keys, cache[-1].values)
+        return held
+
+    def _head(self, x: mx.array) -> mx.array:
+        x = self.model.norm(x)
+        if self.config.tie_word_embeddings:
+            logits: mx.array = self.model.embed_tokens.as_linear(x)  # type: ignore[no-untyped-call]
+            return logits
+        return self.lm_head(x)
+
+
+def check_ids(ids: Iterable[int], config: Qwen3Config) -> None:
+    """Refuse token ids that the model has no embedding for.
+
+    Raises:
+        UsageError: Names the first such id.
+    """
+    for token in ids:
+        if not 0 <= token < config.vocab_size:
+            raise UsageError(
+                f"token id {token} is outside the model's vocabulary of {config.vocab_size}",
+                hint="The tokenizer probably belongs to another model.",
+            )
