@@ -1,0 +1,113 @@
+"""Reads from files that strangers wrote: regular files of a bounded size, and strict JSON.
+
+Knows links, sizes and JSON. Does not know what a file means.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import BinaryIO, NoReturn
+
+from qwen3_mlx.errors import ModelFileError
+
+# The index of the largest model with its experts one by one takes 4 MB. A limit much above that
+# would let a file take seconds and a gigabyte to parse before it can be refused.
+MAX_JSON_BYTES = 8 * 2**20
+
+FETCH_AGAIN = "The file is damaged or incomplete: fetch the model again."
+
+
+def shown(value: object, limit: int = 80) -> str:
+    """A value from a file for an error message, cut short: a file may hold anything."""
+    text = repr(value)
+    return text if len(text) <= limit else f"{text[: limit - 3]}..."
+
+
+def real_path(path: Path) -> Path:
+    """The path with all links resolved, whether or not there is a file.
+
+    Raises:
+        ModelFileError: The links run in a circle, or no file can have that name.
+    """
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError, ValueError) as error:
+        raise ModelFileError(f"{shown(str(path), 200)} leads to no file: {error}") from error
+
+
+def is_there(path: Path) -> bool:
+    """Whether there is something under this name, be it a link to nothing.
+
+    Raises:
+        ModelFileError: The folder may not be read.
+    """
+    try:
+        return path.is_symlink() or path.exists()
+    except OSError as error:
+        raise ModelFileError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """Open a file for reading once its links lead to a regular file.
+
+    Raises:
+        ModelFileError: It is missing, something else (a folder, a pipe, a device) or unreadable.
+    """
+    try:
+        if not path.exists():
+            raise ModelFileError(f"{path} is missing", hint=FETCH_AGAIN)
+        if not path.is_file():
+            raise ModelFileError(f"{path} is not a regular file")
+        return path.open("rb")
+    except OSError as error:
+        raise ModelFileError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def read_json(path: Path) -> dict[str, object]:
+    """The JSON object in a file.
+
+    Raises:
+        ModelFileError: The file cannot be read, is over 8 MiB, or is not strict JSON with an
+            object at the top and every key once.
+    """
+    with open_regular(path) as file:
+        data = file.read(MAX_JSON_BYTES + 1)
+    if len(data) > MAX_JSON_BYTES:
+        raise ModelFileError(f"{path} is larger than {MAX_JSON_BYTES} bytes")
+    return parse_json(data, str(path))
+
+
+def parse_json(data: bytes, where: str) -> dict[str, object]:
+    """Parse strict JSON: UTF-8, no NaN, an object at the top, no key twice in any object.
+
+    Args:
+        data: The bytes.
+        where: What they are called in an error message.
+
+    Raises:
+        ModelFileError: They are something else.
+    """
+    try:
+        value = json.loads(
+            data.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant
+        )
+    except (ValueError, RecursionError) as error:
+        raise ModelFileError(f"{where} is not valid JSON: {error}", hint=FETCH_AGAIN) from error
+    if not isinstance(value, dict):
+        raise ModelFileError(f"{where} holds no JSON object", hint=FETCH_AGAIN)
+    return value
+
+
+def _unique(pairs: Iterable[tuple[str, object]]) -> dict[str, object]:
+    found: dict[str, object] = {}
+    for key, value in pairs:
+        if key in found:
+            raise ValueError(f"the key {shown(key)} is there twice")
+        found[key] = value
+    return found
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON number")
