@@ -1,0 +1,127 @@
+"""Render a chat template that is not known by its hash.
+
+Knows how to keep the two kinds of characters apart while Jinja mixes them: what the template
+writes may be a control token, what a message contains may not. Does not know Jinja; the
+template runs in `sandbox`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import chain, islice
+from typing import Any
+
+from qwen3_mlx.errors import ModelFileError, UsageError
+from qwen3_mlx.text.pieces import Control, Message, Piece, Text, split
+from qwen3_mlx.text.qwen3_format import split_thoughts
+from qwen3_mlx.text.renderer import Family, Tools, thinking_block
+from qwen3_mlx.text.sandbox import render_in_sandbox
+
+_PROBE: Message = {"role": "user", "content": "Hello"}
+_PRIVATE_USE = (range(0xF0000, 0xFFFFE), range(0xE000, 0xF900), range(0x100000, 0x10FFFE))
+
+
+class UnknownTemplate:
+    """A template that runs in the sandbox. Implements `Renderer`.
+
+    Args:
+        name: The file that it is from, for messages.
+        source: Its text.
+        controls: The names of the tokenizer's control tokens.
+        specials: The names that transformers gives a template: `bos_token` and the like.
+
+    Raises:
+        ModelFileError: It is broken, unsafe or endless, shown by rendering a short message.
+    """
+
+    def __init__(
+        self, name: str, source: str, controls: Collection[str], specials: Mapping[str, str]
+    ) -> None:
+        self._name = name
+        self._source = source
+        self._controls = frozenset(controls)
+        self._specials = dict(specials)
+        self.family: Family = self._probe()
+
+    def render(
+        self,
+        messages: Sequence[Message],
+        *,
+        thinking: bool,
+        tools: Tools,
+        add_generation_prompt: bool,
+    ) -> list[Piece]:
+        variables = {
+            "messages": [_separate_thoughts(message) for message in messages],
+            "tools": list(tools) or None,
+            "add_generation_prompt": add_generation_prompt,
+        }
+        return self._render(variables, [thinking])[0]
+
+    def _probe(self) -> Family:
+        """Find the family by what the template does."""
+        variables = {"messages": [_PROBE], "tools": None, "add_generation_prompt": True}
+        try:
+            thinking, silent = self._render(variables, [True, False])
+        except UsageError as error:
+            raise ModelFileError(str(error)) from error
+        if thinking_block(thinking) == "open":
+            return "thinking"
+        return "hybrid" if thinking != silent else "instruct"
+
+    def _render(self, variables: Mapping[str, object], modes: Sequence[bool]) -> list[list[Piece]]:
+        shield = _shield(self._controls, self._source, variables)
+        shielded = {**self._specials, **_translate(variables, shield)}
+        renders = [{**shielded, "enable_thinking": mode} for mode in modes]
+        texts = render_in_sandbox(self._name, self._source, renders)
+        return [list(self._unshield(text, shield)) for text in texts]
+
+    def _unshield(self, text: str, shield: Mapping[int, str]) -> Iterator[Piece]:
+        original = {ord(stand_in): chr(char) for char, stand_in in shield.items()}
+        for piece in split(text, self._controls):
+            yield piece if isinstance(piece, Control) else Text(piece.text.translate(original))
+
+
+def _separate_thoughts(message: Message) -> dict[str, object]:
+    """The message with its thoughts in their own key: the template cannot find the shielded
+    `</think>` in the content."""
+    if message["role"] != "assistant":
+        return dict(message)
+    thought, answer = split_thoughts(message)
+    separated: dict[str, object] = {**message, "content": answer}
+    return {**separated, "reasoning_content": thought} if thought else separated
+
+
+def _shield(controls: Collection[str], source: str, variables: object) -> dict[int, str]:
+    """Stand-ins for every character that a control token can begin with.
+
+    With `<` replaced, no text of a message can be or begin a control token, nor can two such
+    texts that a template puts side by side. One character for one: templates that count, cut
+    or strip work as before.
+    """
+    taken = set(source).union(*_strings(variables))
+    free = (chr(code) for code in chain(*_PRIVATE_USE) if chr(code) not in taken)
+    firsts = sorted({name[0] for name in controls})
+    stand_ins = list(islice(free, len(firsts)))
+    if len(stand_ins) < len(firsts):
+        raise UsageError("the messages use every private character of Unicode")
+    return {ord(char): stand_in for char, stand_in in zip(firsts, stand_ins, strict=True)}
+
+
+def _strings(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        yield from chain.from_iterable(map(_strings, chain(value.keys(), value.values())))
+    elif isinstance(value, list | tuple):
+        yield from chain.from_iterable(map(_strings, value))
+
+
+def _translate(value: Any, table: Mapping[int, str]) -> Any:
+    if isinstance(value, str):
+        return value.translate(table)
+    if isinstance(value, Mapping):
+        return {_translate(key, table): _translate(item, table) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_translate(item, table) for item in value]
+    return value
