@@ -1,0 +1,161 @@
+"""The loop: a prompt through the model, then token after token.
+
+Knows the model, its cache and a sampler; asks a `judge` what to make of each token. Does not know
+thoughts, text or messages.
+
+Whatever ends `stream` (its last token, `close`, an error, Ctrl-C), the cache then holds the prompt
+and the tokens that were yielded, and nothing more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from typing import cast
+
+import mlx.core as mx
+
+from qwen3_mlx.errors import NonFiniteError
+from qwen3_mlx.generation.sampling import Choice, Sampler, SamplerState
+from qwen3_mlx.generation.steps import Judge, Part, TokenStep
+from qwen3_mlx.model.cache import KVCache, rewind
+from qwen3_mlx.model.device import on_gpu
+from qwen3_mlx.model.qwen3 import Qwen3
+
+PREFILL_CHUNK = 512
+
+
+def prefill(
+    model: Qwen3,
+    ids: Sequence[int],
+    cache: Sequence[KVCache],
+    *,
+    chunk: int = PREFILL_CHUNK,
+    progress: Callable[[int, int], None] | None = None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> mx.array | None:
+    """Append `ids` (at least one) to the cache, chunk by chunk.
+
+    Whatever ends it early (an error, Ctrl-C, `cancelled`), the cache holds the chunks done so far.
+
+    Args:
+        progress: Called after each chunk with the number of ids done and of all.
+        cancelled: Asked before each chunk.
+
+    Returns:
+        The logits [1, V] after the last id, or None when cancelled.
+    """
+    before = done = cache[0].offset
+    output: mx.array | None = None
+    try:
+        for start in range(0, len(ids), chunk):
+            if cancelled():
+                return None
+            part = row(ids[start : start + chunk])
+            last = start + chunk >= len(ids)
+            output = model.last_logits(part, cache) if last else model.advance(part, cache)
+            mx.eval(output)
+            done += part.size
+            if progress:
+                progress(done - before, len(ids))
+    finally:
+        rewind(cache, done)
+    return output
+
+
+def row(ids: Sequence[int]) -> mx.array:
+    """Ids as one sequence, int [1, L]."""
+    return mx.array([list(ids)])
+
+
+def step(
+    model: Qwen3, token: mx.array, cache: Sequence[KVCache], sampler: Sampler, state: SamplerState
+) -> Choice:
+    """Append `token` int [1] to the sequence and choose the next; nothing is computed yet."""
+    logits = model.last_logits(token[:, None], cache)
+    return sampler.choose(logits, sampler.record(state, token))
+
+
+def queue(choice: Choice) -> Choice:
+    """Start computing a choice, in the background on a GPU.
+
+    The CPU backend returns from this only when most of it is done.
+    """
+    mx.async_eval(choice.token, choice.finite)  # type: ignore[no-untyped-call]
+    return choice
+
+
+def read(choice: Choice) -> int:
+    """The chosen id, once it is there.
+
+    Raises:
+        NonFiniteError: the logits it was chosen by held NaN or infinity.
+    """
+    token = cast(int, choice.token.item())
+    if not choice.finite.item():
+        raise NonFiniteError(
+            "the model computed numbers that are not finite (NaN or infinity)",
+            hint="Its weights are damaged or too large for their number type: fetch it again,"
+            " or load it with dtype float32.",
+        )
+    return token
+
+
+def inject(
+    model: Qwen3,
+    ids: Sequence[int],
+    cache: Sequence[KVCache],
+    sampler: Sampler,
+    state: SamplerState,
+) -> Choice:
+    """Append `ids` to the sequence and queue the choice of the next token."""
+    return queue(sampler.choose(model.last_logits(row(ids), cache), state))
+
+
+def stream(
+    model: Qwen3,
+    logits: mx.array,
+    cache: Sequence[KVCache],
+    sampler: Sampler,
+    state: SamplerState,
+    judge: Judge,
+) -> Generator[TokenStep, None, None]:
+    """The tokens after a prefilled prompt, sampled or injected, up to the one judged the last.
+
+    Every token is in the cache when it is yielded. On a GPU the next one is queued before the last
+    one is read, elsewhere once the last one has been shown; where the judge drops a token or
+    injects others, what was begun is forgotten.
+
+    Args:
+        logits: [1, V] after the prompt, as `prefill` returns them.
+        state: The sampler's, before the first token.
+        judge: Called once for each sampled token, in order.
+
+    Raises:
+        NonFiniteError: the model's numbers are not finite.
+    """
+    kept = cache[0].offset
+    choice = queue(sampler.choose(logits, state))
+    try:
+        while True:
+            ahead = step(model, choice.token, cache, sampler, choice.state)
+            if on_gpu():
+                queue(ahead)
+            token = read(choice)
+            verdict = judge(token)
+            if verdict.part is not Part.DROPPED:
+                kept += 1
+                yield TokenStep(token, verdict.part)
+            if verdict.last:
+                return
+            if not verdict.inject:
+                choice = queue(ahead)
+                continue
+            rewind(cache, kept)
+            added = verdict.inject if verdict.part is Part.DROPPED else (token, *verdict.inject)
+            state = sampler.record(choice.state, mx.array(added))
+            choice = inject(model, verdict.inject, cache, sampler, state)
+            for token in verdict.inject:
+                kept += 1
+                yield TokenStep(token, Part.INJECTED)
+    finally:
+        rewind(cache, kept)

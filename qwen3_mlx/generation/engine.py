@@ -1,0 +1,171 @@
+"""A model, its text side and its defaults, composed into replies: messages in, events out.
+
+Knows how a reply comes about: write the prompt, reuse what is cached of it, prefill, decode, judge,
+parse. Does not keep messages and does not load anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from time import perf_counter
+from typing import TypeAlias
+
+import mlx.core as mx
+
+from qwen3_mlx.events import Done, Event, Reply, Usage
+from qwen3_mlx.generation.decode import stream
+from qwen3_mlx.generation.defaults import Defaults
+from qwen3_mlx.generation.prefix import Prefix
+from qwen3_mlx.generation.prompt import Request, Writer, instruction_ids
+from qwen3_mlx.generation.sampling import Sampler
+from qwen3_mlx.generation.steps import Judge, TokenStep
+from qwen3_mlx.generation.stopwatch import Stopwatch
+from qwen3_mlx.generation.thinking import STOP_INSTRUCTION, Tags, ThinkingGate
+from qwen3_mlx.generation.turn import Room, Turn
+from qwen3_mlx.model.qwen3 import Qwen3
+from qwen3_mlx.text.parser import ReplyParser
+from qwen3_mlx.text.template import ChatTemplate
+from qwen3_mlx.text.tokenizer import Tokenizer
+
+Events: TypeAlias = Generator[Event, None, None]
+
+
+@dataclass(kw_only=True, repr=False, eq=False)
+class Engine:
+    """What replies are made with.
+
+    Attributes:
+        context_length: Tokens of prompt and reply together.
+        stop_instruction: The words that end the thinking when the budget does.
+        clock: Seconds, from any start.
+    """
+
+    model: Qwen3
+    tokenizer: Tokenizer
+    template: ChatTemplate
+    defaults: Defaults
+    context_length: int
+    load_seconds: float = 0.0
+    stop_instruction: str = STOP_INSTRUCTION
+    clock: Callable[[], float] = perf_counter
+
+    def check(self, request: Request) -> None:
+        """Refuse a request that could not be answered, whatever its messages.
+
+        Raises:
+            UsageError: limits that contradict each other, or a sampling value out of range.
+        """
+        self.writer().check(request)
+        self.defaults.sampling(thinking=request.thinking, chosen=request.sampling)
+
+    def writer(self) -> Writer:
+        """Writes this model's prompts."""
+        instruction = instruction_ids(self.stop_instruction, self.tokenizer)
+        return Writer(self.tokenizer, self.template, self.context_length, instruction)
+
+    def tags(self) -> Tags:
+        """The ids that structure this model's replies."""
+        control, tokenizer = self.tokenizer.control, self.tokenizer
+        return Tags(
+            think=control.think,
+            end_think=control.end_think,
+            tool_call=control.tool_call,
+            ends=tokenizer.eos_ids,
+            is_control=tokenizer.is_control,
+        )
+
+
+class Answering:
+    """One request being answered.
+
+    Args:
+        prefix: What the model has read before; afterwards it holds this prompt and reply.
+
+    Raises:
+        UsageError: a sampling value out of range; or see `Writer.write`.
+    """
+
+    def __init__(self, engine: Engine, request: Request, prefix: Prefix) -> None:
+        self._watch = Stopwatch(engine.clock)
+        self._engine = engine
+        self._request = request
+        self._prefix = prefix
+        self._cached = 0
+        writer = engine.writer()
+        self._prompt = writer.write(request)
+        self._sampler = self._make_sampler()
+        self.turn = self._make_turn(writer)
+
+    def events(self) -> Events:
+        """All events of the reply; the last one is `Done`, also when a person stopped it."""
+        logits = self._read_prompt()
+        if logits is not None:
+            yield from self.turn.run(lambda judge: self._tokens(logits, judge))
+        yield Done(self.reply())
+
+    def reply(self) -> Reply:
+        """The reply as it stands."""
+        turn = self.turn
+        return Reply(
+            answer=turn.answer,
+            thinking=turn.thinking,
+            tool_calls=tuple(turn.tool_calls),
+            stop_thinking=turn.gate.stop_thinking,
+            finish_reason=turn.finish_reason,
+            usage=self._usage(),
+            timing=self._watch.timing(
+                load_seconds=self._engine.load_seconds, peak_memory_bytes=mx.get_peak_memory()
+            ),
+        )
+
+    def _read_prompt(self) -> mx.array | None:
+        self._cached = self._prefix.reuse(self._prompt.ids)
+        self._watch.prefill_begins()
+        logits = self._prefix.read(
+            self._prompt.ids, progress=self._request.on_prefill, cancelled=self._request.stopped
+        )
+        self._watch.prefilled(len(self._prefix.ids) - self._cached)
+        return logits
+
+    def _tokens(self, logits: mx.array, judge: Judge) -> Generator[TokenStep, None, None]:
+        sampler, cache = self._sampler, self._prefix.cache
+        state = sampler.start(self._prompt.ids, logits.shape[-1])
+        return self._prefix.follow(stream(self._engine.model, logits, cache, sampler, state, judge))
+
+    def _make_sampler(self) -> Sampler:
+        """A block, once closed or never there, cannot be opened: `<think>` is not sampled."""
+        thinks, think = self._prompt.block != "closed", self._engine.tokenizer.control.think
+        options = self._engine.defaults.sampling(thinking=thinks, chosen=self._request.sampling)
+        vocab_size = self._engine.tokenizer.vocab_size
+        if self._prompt.block == "absent":
+            return Sampler(options, vocab_size, only_first=think)
+        return Sampler(options, vocab_size, forbidden=[] if think is None else [think])
+
+    def _make_turn(self, writer: Writer) -> Turn:
+        engine, request, prompt = self._engine, self._request, self._prompt
+        gate = ThinkingGate(
+            engine.tags(),
+            request.budget,
+            block=prompt.block,
+            instruction=writer.stop_instruction,
+            text=engine.tokenizer.stream_decoder(),
+            room=prompt.thinking_room,
+        )
+        return Turn(
+            gate,
+            ReplyParser(engine.tokenizer, prompt.block),
+            room=Room(prompt.context_left, request.max_tokens),
+            stopped=request.stopped,
+            watch=self._watch,
+        )
+
+    def _usage(self) -> Usage:
+        gate = self.turn.gate
+        return Usage(
+            prompt_tokens=len(self._prompt.ids),
+            cached_tokens=self._cached,
+            thinking_tokens=gate.thinking_tokens,
+            injected_tokens=gate.injected_tokens,
+            answer_tokens=self.turn.answer_tokens,
+        )

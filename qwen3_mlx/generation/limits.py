@@ -1,0 +1,71 @@
+"""How much room a reply has: the context, `max_tokens`, and what is kept free for the answer.
+
+Knows token counts alone.
+"""
+
+from __future__ import annotations
+
+from qwen3_mlx.errors import ContextOverflowError, UsageError
+from qwen3_mlx.generation.thinking import ThinkingBudget
+
+ANSWER_RESERVE = 32
+"""Tokens of `max_tokens` and of the context that thinking never takes."""
+
+TAGS = 2
+"""Opening and closing tag: they take room in the context, and count in no budget."""
+
+
+def check_max_tokens(max_tokens: int | None) -> None:
+    """Refuse a limit that is no whole number above 0."""
+    if max_tokens is not None and (isinstance(max_tokens, bool) or max_tokens < 1):
+        raise UsageError(f"max_tokens is {max_tokens}", hint="Use 1 or more.")
+
+
+def check_prompt(prompt_tokens: int, context_length: int) -> None:
+    """Refuse a prompt that leaves no room for a single token of reply.
+
+    Raises:
+        ContextOverflowError: with both numbers.
+    """
+    if prompt_tokens >= context_length:
+        raise ContextOverflowError(
+            f"the prompt has {prompt_tokens} tokens and the model's context {context_length}",
+            hint="Shorten the prompt, clear the conversation, or load the model with a larger"
+            " context.",
+        )
+
+
+def check_budget_fits(
+    budget: ThinkingBudget, instruction_tokens: int, max_tokens: int | None
+) -> None:
+    """Refuse a budget that a person gave and that leaves no answer within `max_tokens`.
+
+    A default budget never conflicts: it shrinks (see `thinking_room`).
+
+    Raises:
+        UsageError: with the numbers.
+    """
+    limit = budget.limit
+    if not budget.given or limit is None or max_tokens is None:
+        return
+    needed = limit + instruction_tokens + ANSWER_RESERVE
+    if needed > max_tokens:
+        raise UsageError(
+            f"max_tokens {max_tokens} is too small for a budget of {limit}: with"
+            f" {instruction_tokens} tokens of stop instruction and {ANSWER_RESERVE} kept for the"
+            f" answer it takes {needed}",
+            hint=f"Use max_tokens of {needed} or more, or a budget of at most"
+            f" {max(0, limit - needed + max_tokens)}.",
+        )
+
+
+def thinking_room(context_left: int, instruction_tokens: int, max_tokens: int | None) -> int:
+    """Tokens of thought after which stop instruction and answer still fit; 0 if there are none.
+
+    Args:
+        context_left: Tokens of the context after the prompt.
+    """
+    total = context_left - TAGS
+    if max_tokens is not None:
+        total = min(total, max_tokens)
+    return max(0, total - instruction_tokens - ANSWER_RESERVE)

@@ -1,0 +1,114 @@
+"""The ids a reply starts from, and whether it may think.
+
+Knows template, tokenizer and limits. Does not know the model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from qwen3_mlx.generation import limits
+from qwen3_mlx.generation.defaults import SamplingArgs
+from qwen3_mlx.generation.thinking import ThinkingBudget
+from qwen3_mlx.text.backend import END_THINK
+from qwen3_mlx.text.pieces import Control, Message, Text
+from qwen3_mlx.text.template import Block, ChatTemplate, thinking_block
+from qwen3_mlx.text.tokenizer import Tokenizer
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is asked of the model.
+
+    Attributes:
+        messages: The conversation, its last message the one to answer.
+        budget: Of thinking tokens; read at every token.
+        thinking: False for an empty block, whatever the budget.
+        max_tokens: Of thoughts, injected text and answer together; None: as the context allows.
+        sampling: What a person chose; the rest is the model's default.
+        on_prefill: Called with the tokens read and to be read.
+        stopped: Asked at every token whether to end the reply.
+    """
+
+    messages: Sequence[Message]
+    budget: ThinkingBudget
+    thinking: bool = True
+    max_tokens: int | None = None
+    sampling: SamplingArgs = field(default_factory=SamplingArgs)
+    on_prefill: Callable[[int, int], None] | None = None
+    stopped: Callable[[], bool] = lambda: False
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """Where a reply starts.
+
+    Attributes:
+        ids: All of the prompt.
+        block: How it leaves the thinking block; `closed` when the reply may not think.
+        thinking_room: Tokens of thought that leave room for an answer.
+        context_left: Tokens of the context after the prompt.
+    """
+
+    ids: list[int]
+    block: Block
+    thinking_room: int
+    context_left: int
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """Writes prompts for one model.
+
+    Args:
+        context_length: Tokens of prompt and reply together.
+        stop_instruction: Ids that end a block of thoughts, closing tag included.
+    """
+
+    tokenizer: Tokenizer
+    template: ChatTemplate
+    context_length: int
+    stop_instruction: Sequence[int]
+
+    def write(self, request: Request) -> Prompt:
+        """The prompt of a request; without thinking where there is no room for it.
+
+        Raises:
+            UsageError: the budget given and `max_tokens` contradict each other.
+            ContextOverflowError: the prompt is longer than the context.
+        """
+        self.check(request)
+        if self._may_think(request):
+            prompt = self._prompt(request, thinking=True)
+            if prompt.thinking_room > 0:
+                return prompt
+        return self._prompt(request, thinking=False)
+
+    def check(self, request: Request) -> None:
+        """Refuse limits that contradict each other, whatever the prompt.
+
+        Raises:
+            UsageError: with the numbers.
+        """
+        limits.check_max_tokens(request.max_tokens)
+        if self._may_think(request):
+            instruction = len(self.stop_instruction)
+            limits.check_budget_fits(request.budget, instruction, request.max_tokens)
+
+    def _may_think(self, request: Request) -> bool:
+        able = self.template.family != "instruct"
+        return able and request.thinking and request.budget.limit != 0
+
+    def _prompt(self, request: Request, *, thinking: bool) -> Prompt:
+        pieces = self.template.render(request.messages, thinking=thinking)
+        ids = self.tokenizer.encode_pieces(pieces)
+        limits.check_prompt(len(ids), self.context_length)
+        left = self.context_length - len(ids)
+        room = limits.thinking_room(left, len(self.stop_instruction), request.max_tokens)
+        return Prompt(ids, thinking_block(pieces) if thinking else "closed", room, left)
+
+
+def instruction_ids(words: str, tokenizer: Tokenizer) -> list[int]:
+    """The ids of a stop instruction: the words, the closing tag, and the space before an answer."""
+    return tokenizer.encode_pieces([Text(f"{words}\n"), Control(END_THINK), Text("\n\n")])
