@@ -1,0 +1,170 @@
+"""Problems as conversations, and conversations as token ids with a mask of what is learned.
+
+Knows the chat format and the shares of the mix. Does not know the network.
+
+A turn is trained in one of three ways, as in Qwen3's mode fusion: thinking to its end, not
+thinking (the empty block), or thinking cut off anywhere and followed by the stop instruction.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import count
+
+from tokenizers import Tokenizer
+
+from training import problems
+from training.lookups import make_lookups, make_recital
+from training.problems import Problem
+from training.smalltalk import make_smalltalk
+from training.stories import make_story
+from training.wordings import word
+
+STOP_INSTRUCTION = (
+    "\n\nConsidering the limited time by the user, I have to give the solution "
+    "based on the thinking directly now.\n</think>\n\n"
+)
+
+EMPTY_BLOCK = "<think>\n\n</think>\n\n"
+RECITALS = 0.25  # share of the samples; the rest by SHARES
+SHARES = {
+    "sum": 34,
+    "difference": 10,
+    "product": 15,
+    "story": 13,
+    "largest": 7,
+    "lookup": 18,
+    "other": 3,
+}
+SYSTEM_PROMPTS = (
+    "You are a helpful assistant.",
+    "You are Qwen, a helpful assistant.",
+    "You are a careful calculator.",
+    "Be brief.",
+    "Answer in one sentence.",
+    "You help with arithmetic.",
+)
+MODES = {"think": 55, "cut": 25, "direct": 20}
+
+
+def ask(kind: str, rng: random.Random, *, held_out: bool) -> tuple[Problem, str]:
+    """A problem of a kind and the prompt that asks for it."""
+    if kind == "lookup":
+        return make_lookups(rng, 1, held_out=held_out)[0]
+    if kind == "story":
+        return make_story(rng, held_out=held_out)
+    if kind == "other":
+        return make_smalltalk(rng, held_out=held_out)
+    problem = problems.make(kind, rng, held_out=held_out)
+    return problem, word(problem, rng, held_out=held_out)
+
+
+def user_turn(prompt: str) -> str:
+    return f"<|im_start|>user\n{prompt}<|im_end|>\n"
+
+
+def reply_text(problem: Problem) -> str:
+    """What the assistant says after its thoughts."""
+    return problem.answer if problem.kind == "other" else f"The answer is {problem.answer}."
+
+
+@dataclass(frozen=True)
+class Sample:
+    """ids [L], and for each id whether predicting it is learned."""
+
+    ids: list[int]
+    learned: list[bool]
+
+    def __add__(self, other: Sample) -> Sample:
+        return Sample(self.ids + other.ids, self.learned + other.learned)
+
+
+NOTHING = Sample([], [])
+
+
+class Renderer:
+    """Writes conversations in Qwen3's chat format, as the runtime does, straight to ids."""
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self.tokenizer = tokenizer
+
+    def _ids(self, text: str) -> list[int]:
+        return self.tokenizer.encode(text, add_special_tokens=False).ids
+
+    def system(self, prompt: str) -> Sample:
+        """The opening system turn."""
+        return self._given(f"<|im_start|>system\n{prompt}<|im_end|>\n")
+
+    def _given(self, text: str) -> Sample:
+        ids = self._ids(text)
+        return Sample(ids, [False] * len(ids))
+
+    def _learned(self, text: str) -> Sample:
+        ids = self._ids(text)
+        return Sample(ids, [True] * len(ids))
+
+    def past(self, prompt: str, problem: Problem) -> Sample:
+        """A past turn: no thoughts. Its reply is learned but for its first token, where every
+        real reply opens its block."""
+        before = self._given(f"{user_turn(prompt)}<|im_start|>assistant\n")
+        reply = self._learned(reply_text(problem) + "<|im_end|>")
+        reply.learned[0] = False
+        return before + reply + self._given("\n")
+
+    def turn(self, prompt: str, problem: Problem, mode: str, rng: random.Random) -> Sample:
+        """The last turn, trained in one of the MODES."""
+        start = self._given(f"{user_turn(prompt)}<|im_start|>assistant\n")
+        answer = self._learned(reply_text(problem) + "<|im_end|>")
+        if mode == "direct":
+            return start + self._given(EMPTY_BLOCK) + answer
+        thoughts = self._learned("<think>\n" + "\n".join(problem.steps) + "\n")
+        if mode == "think":
+            return start + thoughts + self._learned("</think>\n\n") + answer
+        kept = rng.randint(1, len(thoughts.ids))
+        cut = Sample(thoughts.ids[:kept], thoughts.learned[:kept])
+        return start + cut + self._given(STOP_INSTRUCTION) + answer
+
+    def recital(self, prompt: str, recited: list[tuple[str, str]]) -> Sample:
+        """A list said again in another order: the values are learned, not the order."""
+        sample = self._given(f"{user_turn(prompt)}<|im_start|>assistant\n{EMPTY_BLOCK}")
+        for name, value in recited:
+            sample += self._given(name) + self._learned(value)
+        return sample + self._learned("<|im_end|>")
+
+
+def _choose(weights: dict[str, int], rng: random.Random) -> str:
+    return rng.choices(tuple(weights), weights=tuple(weights.values()))[0]
+
+
+def samples(tokenizer: Tokenizer, seed: int) -> Iterator[Sample]:
+    """Training conversations without end, the same for the same seed."""
+    renderer = Renderer(tokenizer)
+    for number in count():
+        yield conversation(renderer, random.Random(f"{seed}:{number}"))
+
+
+def conversation(renderer: Renderer, rng: random.Random) -> Sample:
+    """Sometimes a system prompt and earlier turns; then the turn that is trained."""
+    if rng.random() < RECITALS:
+        return renderer.recital(*make_recital(rng))
+    sample = renderer.system(rng.choice(SYSTEM_PROMPTS)) if rng.random() < 0.04 else NOTHING
+    *earlier, (problem, prompt) = _turns(rng)
+    for past, asked in earlier:
+        sample += renderer.past(asked, past)
+    mode = _choose(MODES, rng)
+    if rng.random() < 0.05:
+        switch = rng.choice(("/think", "/no_think"))
+        prompt, mode = f"{prompt} {switch}", "direct" if switch == "/no_think" else mode
+    return sample + renderer.turn(prompt, problem, mode, rng)
+
+
+def _turns(rng: random.Random) -> list[tuple[Problem, str]]:
+    turns = []
+    while rng.random() < 0.15:
+        turns.append(ask(_choose(SHARES, rng), rng, held_out=False))
+    kind = _choose(SHARES, rng)
+    if kind == "lookup":
+        return turns + make_lookups(rng, rng.randint(1, 5), held_out=False)
+    return [*turns, ask(kind, rng, held_out=False)]
