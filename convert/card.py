@@ -1,0 +1,101 @@
+"""The README of a converted model: from what it was made, how, and what the check of it found.
+
+Knows Markdown and the head that the Hugging Face Hub reads. Measures nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from qwen3_mlx.convert.kinds import Kind, kinds_of
+from qwen3_mlx.convert.outputs import Outputs
+from qwen3_mlx.convert.plan import Plan
+
+CARD = "README.md"
+GIGABYTE = 10**9
+
+
+def make_card(
+    plan: Plan,
+    manifest: Mapping[str, Any],
+    checks: Mapping[str, Mapping[str, Any]],
+    outputs: Outputs | None,
+) -> str:
+    """The text.
+
+    Args:
+        plan: What was done.
+        manifest: As it stands beside it.
+        checks: What was found about each tensor, by name; empty if nothing was compared.
+        outputs: How far source and result are apart; None if they were not compared.
+    """
+    source = manifest["source"]
+    sections = [
+        _head(source),
+        f"# {source['name']} for MLX, {plan.recipe.name}",
+        _made(plan, manifest),
+        _table(plan, checks),
+        _found(checks, outputs),
+        _files(source["sha256"]),
+    ]
+    return "\n\n".join(sections) + "\n"
+
+
+def _head(source: Mapping[str, Any]) -> str:
+    lines = ["library_name: mlx", "pipeline_tag: text-generation", "tags:", "- mlx"]
+    if "revision" in source:
+        lines += [f"base_model: {source['name']}"]
+    return "\n".join(["---", *lines, "---"])
+
+
+def _made(plan: Plan, manifest: Mapping[str, Any]) -> str:
+    source, versions = manifest["source"], manifest["versions"]
+    revision = f" at revision `{source['revision']}`" if "revision" in source else ""
+    tools = " and ".join(f"{name} {version}" for name, version in versions.items())
+    return (
+        f"Made from `{source['name']}`{revision} with the recipe `{plan.recipe.name}` by {tools}. "
+        f"{plan.total_bytes / GIGABYTE:.3f} GB, {bits_per_weight(plan):.2f} bits a weight.\n\n"
+        "    qwen3-mlx chat -m FOLDER\n    mlx_lm.generate --model FOLDER --prompt hello"
+    )
+
+
+def bits_per_weight(plan: Plan) -> float:
+    """Of the whole model, scales and unquantized tensors included."""
+    return 8 * plan.total_bytes / plan.parameters
+
+
+def _table(plan: Plan, checks: Mapping[str, Mapping[str, Any]]) -> str:
+    head = "| tensors | number | shape | format | error | worst group |\n|---|---|---|---|---|---|"
+    return "\n".join([head, *(_row(kind, checks) for kind in kinds_of(plan.targets))])
+
+
+def _row(kind: Kind, checks: Mapping[str, Mapping[str, Any]]) -> str:
+    found = [checks[name] for name in kind.names if name in checks]
+    error = f"{max(check['error'] for check in found):.3%}" if found else "not compared"
+    worst = f"{max(check['worst'] for check in found):.2f}" if found else ""
+    shape = " x ".join(map(str, kind.shape))
+    return f"| {kind.name} | {len(kind.names)} | {shape} | {kind.format} | {error} | {worst} |"
+
+
+def _found(checks: Mapping[str, object], outputs: Outputs | None) -> str:
+    if not checks:
+        return "The result was not compared with the source."
+    text = (
+        "Every tensor was read back and compared with the source: each bit is what rounding the "
+        "source's numbers gives. The error is the root of its energy relative to that of the "
+        "numbers, of the worst tensor of its kind; the worst group is the largest error relative "
+        "to what the format allows, which is 1."
+    )
+    if outputs is None or outputs.kl is None:
+        return text
+    return (
+        f"{text}\n\nOver {outputs.tokens} tokens of fixed prompts, in float32, the KL divergence "
+        f"from the source is {outputs.kl:g} nats a token, and {outputs.same:.0%} of the likeliest "
+        "tokens are the same."
+    )
+
+
+def _files(digests: Mapping[str, str]) -> str:
+    lines = [f"    {sha256}  {name}" for name, sha256 in sorted(digests.items())]
+    return "\n".join(["SHA-256 of the source's weights:", "", *lines])

@@ -1,0 +1,182 @@
+"""A folder that appears under its name complete, or not at all.
+
+Knows temporary siblings, flushing and renaming. Does not know how the folder is filled.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from qwen3_mlx.convert.ledger import LEDGER
+from qwen3_mlx.convert.lock import locked
+from qwen3_mlx.errors import ConversionError, Qwen3Error, UsageError
+
+# From <fcntl.h> and <linux/fs.h>; from <sys/stdio.h> on macOS.
+AT_FDCWD = -100
+RENAME_EXCHANGE = 2
+RENAME_SWAP = 2
+
+CANNOT_EXCHANGE = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
+
+HINTS = {
+    errno.ENOSPC: "Free some space, or choose a destination on another disk.",
+    errno.EDQUOT: "Free some space, or choose a destination on another disk.",
+    errno.EACCES: "Choose a destination in a folder that you may write to.",
+    errno.EPERM: "Choose a destination in a folder that you may write to.",
+    errno.EROFS: "Choose a destination in a folder that you may write to.",
+}
+
+
+def find_destination(name: str | Path, source: Path, *, force: bool) -> Path:
+    """The destination's path, links resolved, unless something would be lost there.
+
+    Args:
+        name: As the person gave it.
+        source: The source's folder, links resolved.
+        force: Whether a model folder of that name may be replaced.
+
+    Raises:
+        UsageError: It exists and `force` is off, is no model folder, or overlaps the source; or
+            no folder can have that name.
+    """
+    try:
+        destination = Path(name).expanduser().resolve()
+        _check_destination(destination, source, force=force)
+    except (OSError, RuntimeError) as error:
+        raise UsageError(f"the destination {name} cannot be used: {error}") from error
+    return destination
+
+
+def _check_destination(destination: Path, source: Path, *, force: bool) -> None:
+    if destination.is_relative_to(source):
+        raise UsageError(
+            f"the destination {destination} lies inside the source {source}",
+            hint="Choose a destination beside it.",
+        )
+    if source.is_relative_to(destination):
+        raise UsageError(f"the destination {destination} holds the source {source}")
+    if destination.exists():
+        _check_replaceable(destination, force=force)
+
+
+def _check_replaceable(destination: Path, *, force: bool) -> None:
+    if not force:
+        raise UsageError(
+            f"the destination {destination} exists",
+            hint="Choose another one, or replace it with --force (force=True).",
+        )
+    if not (destination / "config.json").is_file():
+        raise UsageError(
+            f"the destination {destination} exists and is no model folder: it is not replaced"
+        )
+
+
+@contextmanager
+def staged(destination: Path) -> Iterator[Path]:
+    """A folder beside `destination`, which takes that name when the block ends well.
+
+    A folder that has the name by then is replaced. When the block raises, what was under the name
+    stays as it was. The new folder is removed then, unless something in it is finished and the
+    source was not at fault: it is kept for the next try, which finds it here again.
+
+    Raises:
+        ConversionError: The operating system refused to create, write, flush or rename, or
+            another process is at work on the same destination.
+    """
+    staging = destination.with_name(f".{destination.name}.partial")
+    try:
+        destination.parent.mkdir(parents=True, exist_ok=True)
+        with locked(destination):
+            yield from _staged(staging, destination)
+    except OSError as error:
+        raise ConversionError(
+            f"{destination} could not be written: {error.strerror or error}",
+            hint=_hint(error, staging),
+        ) from error
+
+
+def _staged(staging: Path, destination: Path) -> Iterator[Path]:
+    keep = False
+    try:
+        staging.mkdir(exist_ok=True)
+        yield staging
+        _flush(staging)
+        (staging / LEDGER).unlink(missing_ok=True)
+        _publish(staging, destination)
+    except BaseException as error:
+        keep = not isinstance(error, Qwen3Error) and (staging / LEDGER).exists()
+        raise
+    finally:
+        if not keep:
+            shutil.rmtree(staging, ignore_errors=True)
+
+
+def _hint(error: OSError, staging: Path) -> str | None:
+    advice = HINTS.get(error.errno or 0)
+    if not staging.exists():
+        return advice
+    kept = f"What is finished is kept in {staging}: run the same command again to go on."
+    return f"{advice} {kept}" if advice else kept
+
+
+def _flush(folder: Path) -> None:
+    for path in (*folder.iterdir(), folder):
+        _sync(path)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _publish(staging: Path, destination: Path) -> None:
+    """Give `staging` the destination's name; a folder that had it is then called `staging`."""
+    if destination.exists():
+        _exchange(staging, destination)
+    else:
+        staging.rename(destination)
+    _sync(destination.parent)
+
+
+def _exchange(first: Path, second: Path) -> None:
+    try:
+        _exchange_at_once(first, second)
+    except OSError as error:
+        if error.errno not in CANNOT_EXCHANGE:
+            raise
+        _exchange_by_renaming(first, second)
+
+
+def _exchange_at_once(first: Path, second: Path) -> None:
+    """Swap two names in one step; raises OSError where the file system cannot."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    names = os.fsencode(first), os.fsencode(second)
+    if sys.platform == "darwin":
+        failed = libc.renamex_np(*names, RENAME_SWAP)
+    else:
+        failed = libc.renameat2(AT_FDCWD, names[0], AT_FDCWD, names[1], RENAME_EXCHANGE)
+    if failed:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))
+
+
+def _exchange_by_renaming(first: Path, second: Path) -> None:
+    """Swap two names in three steps, undone if the second fails."""
+    aside = second.with_name(f"{first.name}.old")
+    second.rename(aside)
+    try:
+        first.rename(second)
+    except OSError:
+        aside.rename(second)
+        raise
+    aside.rename(first)

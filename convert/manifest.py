@@ -1,0 +1,58 @@
+"""What a converted folder says about itself: from what it was made, how, and what is in it.
+
+Knows the manifest's fields. Holds no dates and no places: the same conversion gives the same
+manifest everywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+from qwen3_mlx.checkpoint.files import is_there, read_json
+from qwen3_mlx.convert.job import versions
+from qwen3_mlx.convert.ledger import Entry, Ledger
+from qwen3_mlx.convert.plan import Plan
+from qwen3_mlx.convert.recipes import Recipe
+
+MANIFEST = "conversion.json"
+
+
+def make_manifest(plan: Plan, ledger: Ledger, origin: Mapping[str, object]) -> Entry:
+    """The manifest of a finished conversion.
+
+    Args:
+        plan: What was done.
+        ledger: The finished shards, and the source's digests.
+        origin: What the source is called, and its revision if it has one.
+    """
+    return {
+        "source": {**origin, "sha256": ledger.source},
+        "recipe": {"name": plan.recipe.name, "rules": _rules(plan.recipe)},
+        "versions": versions(),
+        "sha256": {name: entry["sha256"] for name, entry in ledger.shards.items()},
+    }
+
+
+def _rules(recipe: Recipe) -> list[Entry]:
+    return [
+        {"modules": rule.pattern, **(asdict(rule.spec) if rule.spec else {"mode": None})}
+        for rule in recipe.rules
+    ]
+
+
+def recorded_digests(folder: Path) -> dict[str, str]:
+    """SHA-256 of a folder's weights as they were written, by file; empty if nothing says so.
+
+    Raises:
+        ModelFileError: The manifest is damaged.
+    """
+    if not is_there(folder / MANIFEST):
+        return {}
+    stated = read_json(folder / MANIFEST).get("sha256")
+    return (
+        {str(name): str(value) for name, value in stated.items()}
+        if isinstance(stated, dict)
+        else {}
+    )

@@ -1,0 +1,84 @@
+"""What a conversion would come to, without doing it: sizes, memory, and which Macs the result fits.
+
+Knows plans and machines. Reads headers and no numbers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from qwen3_mlx.convert.find import find_source
+from qwen3_mlx.convert.kinds import Kind, kinds_of, notes_on
+from qwen3_mlx.convert.plan import CHUNK_BYTES, Plan, make_plan
+from qwen3_mlx.convert.recipe_file import choose_recipe
+from qwen3_mlx.convert.sources import open_source
+from qwen3_mlx.memory import cache_bytes
+from qwen3_mlx.model import Qwen3Config
+
+# Memory of the Macs with Apple silicon, in GB of 2**30 bytes.
+MACS = (8, 16, 18, 24, 32, 36, 48, 64, 96, 128, 192, 256, 512)
+CONTEXTS = (8192, 32768)
+# What Metal recommends to use of the memory: two thirds, and three quarters above 36 GB.
+SMALL_MAC = 36
+# A chunk as bytes, as numbers, in float32, rounded, read back and compared.
+CHUNKS_IN_MEMORY = 8
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """What a conversion would come to.
+
+    Attributes:
+        kinds: The tensors, by kind.
+        notes: Where the recipe's groups do not fit, and what the source warns of.
+        total_bytes: Of the destination's weights.
+        bits_per_weight: Scales and unquantized tensors included.
+        peak_bytes: Memory that the conversion takes at most.
+        smallest_macs: For each length of context the memory in GB of the smallest Mac that the
+            result fits on, None if there is none.
+    """
+
+    kinds: tuple[Kind, ...]
+    notes: tuple[str, ...]
+    total_bytes: int
+    bits_per_weight: float
+    peak_bytes: int
+    smallest_macs: dict[int, int | None]
+
+
+def outlook(source: str | Path, recipe: str = "4bit", *, group_size: int | None = None) -> Outlook:
+    """Plan a conversion; the arguments are those of `convert`.
+
+    Raises:
+        UsageError: The recipe or the group size cannot be used.
+        ModelNotFoundError: There is no such source.
+        ModelFileError: The source is damaged, incomplete or not supported.
+    """
+    model = open_source(find_source(source))
+    plan = make_plan(model, choose_recipe(recipe, group_size))
+    return Outlook(
+        tuple(kinds_of(plan.targets)),
+        (*model.warnings, *notes_on(plan, model.config.num_hidden_layers)),
+        plan.total_bytes,
+        8 * plan.total_bytes / plan.parameters,
+        CHUNKS_IN_MEMORY * CHUNK_BYTES,
+        {tokens: _smallest_mac(plan, model.config, tokens) for tokens in CONTEXTS},
+    )
+
+
+def _smallest_mac(plan: Plan, config: Qwen3Config, tokens: int) -> int | None:
+    cache = cache_bytes(
+        layers=config.num_hidden_layers,
+        kv_heads=config.num_key_value_heads,
+        head_dim=config.head_dim,
+        tokens=tokens,
+        item_bytes=2,
+    )
+    needed = plan.total_bytes + cache
+    return next((size for size in MACS if needed <= usable_bytes(size)), None)
+
+
+def usable_bytes(mac: int) -> float:
+    """What a model may take of a Mac with so many GB."""
+    return mac * 2**30 * (2 / 3 if mac <= SMALL_MAC else 3 / 4)

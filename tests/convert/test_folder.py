@@ -1,0 +1,147 @@
+"""A destination appears complete or not at all, and nothing is lost on the way."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from qwen3_mlx.convert import folder
+from qwen3_mlx.convert.folder import find_destination, staged
+from qwen3_mlx.errors import ConversionError, UsageError
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> Path:
+    """A model folder that has the destination's name already."""
+    destination = tmp_path / "model"
+    destination.mkdir()
+    (destination / "config.json").write_text("old")
+    return destination
+
+
+def listing(path: Path) -> list[str]:
+    return sorted(entry.name for entry in path.iterdir())
+
+
+def test_the_folder_gets_its_name_when_the_block_ends(tmp_path: Path) -> None:
+    destination = tmp_path / "new" / "model"
+    with staged(destination) as staging:
+        assert staging.parent == destination.parent
+        assert not destination.exists()
+        (staging / "file").write_text("x")
+    assert listing(destination) == ["file"]
+    assert listing(destination.parent) == ["model"]
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_after_an_error_nothing_is_there(tmp_path: Path, error: type[BaseException]) -> None:
+    def fail(staging: Path) -> None:
+        (staging / "file").write_text("x")
+        raise error
+
+    with pytest.raises(error), staged(tmp_path / "model") as staging:
+        fail(staging)
+    assert listing(tmp_path) == []
+
+
+def test_an_old_folder_survives_an_error(old: Path) -> None:
+    with pytest.raises(ValueError, match="no"), staged(old):
+        raise ValueError("no")
+    assert (old / "config.json").read_text() == "old"
+    assert listing(old.parent) == ["model"]
+
+
+def replace(destination: Path) -> None:
+    with staged(destination) as staging:
+        (staging / "config.json").write_text("new")
+
+
+def test_an_old_folder_is_replaced(old: Path) -> None:
+    replace(old)
+    assert (old / "config.json").read_text() == "new"
+    assert listing(old.parent) == ["model"]
+
+
+def cannot_exchange(first: Path, second: Path) -> None:
+    raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+
+
+def test_it_is_replaced_where_two_names_cannot_be_swapped_at_once(
+    old: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folder, "_exchange_at_once", cannot_exchange)
+    replace(old)
+    assert (old / "config.json").read_text() == "new"
+    assert listing(old.parent) == ["model"]
+
+
+def test_it_comes_back_when_the_new_one_cannot_take_its_name(
+    old: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rename = Path.rename
+
+    def refuse(self: Path, target: Path) -> Path:
+        if self.name.endswith(".partial"):
+            raise OSError(errno.EIO, "broken disk")
+        return rename(self, target)
+
+    monkeypatch.setattr(folder, "_exchange_at_once", cannot_exchange)
+    monkeypatch.setattr(Path, "rename", refuse)
+    with pytest.raises(ConversionError, match="broken disk"):
+        replace(old)
+    assert (old / "config.json").read_text() == "old"
+    assert listing(old.parent) == ["model"]
+
+
+@pytest.mark.parametrize(
+    ("code", "hint"),
+    [(errno.ENOSPC, "Free some space"), (errno.EACCES, "may write to"), (errno.EIO, None)],
+)
+def test_what_the_system_refuses_is_explained(tmp_path: Path, code: int, hint: str | None) -> None:
+    destination = tmp_path / "model"
+    with pytest.raises(ConversionError) as caught, staged(destination):
+        raise OSError(code, os.strerror(code))
+    assert caught.value.message == f"{destination} could not be written: {os.strerror(code)}"
+    assert (caught.value.hint or "").find(hint or "") >= 0
+    assert listing(tmp_path) == []
+
+
+def test_a_parent_that_is_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(ConversionError, match="could not be written"):
+        replace(tmp_path / "file" / "model")
+
+
+def test_a_destination_inside_the_source(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="inside the source"):
+        find_destination(tmp_path / "source" / "out", tmp_path / "source", force=False)
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "~nobody-of-this-name/x"])
+def test_a_name_that_no_folder_can_have(tmp_path: Path, name: str) -> None:
+    with pytest.raises(UsageError, match="cannot be used"):
+        find_destination(name, tmp_path, force=False)
+
+
+def test_a_source_inside_the_destination(old: Path) -> None:
+    with pytest.raises(UsageError, match="holds the source"):
+        find_destination(old, old / "source", force=True)
+
+
+def test_an_existing_destination_is_replaced_only_by_force(old: Path) -> None:
+    source = old.parent / "source"
+    with pytest.raises(UsageError, match="exists") as caught:
+        find_destination(old, source, force=False)
+    assert "--force" in (caught.value.hint or "")
+    assert find_destination(old, source, force=True) == old
+
+
+@pytest.mark.parametrize("is_file", [True, False])
+def test_what_is_no_model_is_never_replaced(tmp_path: Path, is_file: bool) -> None:
+    destination = tmp_path / "documents"
+    destination.write_text("x") if is_file else destination.mkdir()
+    with pytest.raises(UsageError, match="no model folder"):
+        find_destination(destination, tmp_path / "source", force=True)
