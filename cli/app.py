@@ -1,0 +1,193 @@
+"""The command line: `qwen3-mlx`, its commands, and how errors leave it.
+
+Knows the commands, their options and the exit codes. Every command lives in a module of its own,
+imported when it is called, so that `--help` starts at once and without MLX.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+import typer
+from typer.core import TyperGroup
+
+from qwen3_mlx.cli.options import Settings, with_settings
+from qwen3_mlx.cli.terminal import Terminal
+from qwen3_mlx.errors import Qwen3Error
+
+FAILED = 1
+
+
+class Commands(TyperGroup):
+    """Runs a command; what a person can cause becomes a message and an exit code."""
+
+    def invoke(self, ctx: typer.Context) -> object:  # type: ignore[override]
+        """Runs the command that was called."""
+        with errors_reported():
+            return super().invoke(ctx)
+
+
+@contextmanager
+def errors_reported() -> Iterator[None]:
+    """Turns an error of ours, or of the file system, into a message and an exit code."""
+    try:
+        yield
+    except Qwen3Error as error:
+        Terminal.of_process().error(error)
+        raise typer.Exit(error.exit_code) from error
+    except BrokenPipeError:
+        raise  # whoever read our output has gone; Typer leaves quietly
+    except OSError as error:
+        Terminal.of_process().error(Qwen3Error(str(error)))
+        raise typer.Exit(FAILED) from error
+
+
+app = typer.Typer(
+    name="qwen3-mlx",
+    cls=Commands,
+    help="Run Qwen3 on MLX, and see, trust and turn its thinking budget.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from qwen3_mlx import __version__
+
+        typer.echo(f"qwen3-mlx {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say the version.")
+    ] = False,
+) -> None:
+    """Options of the program itself."""
+
+
+@app.command()
+@with_settings
+def chat(settings: Settings) -> None:
+    """Talk with a model and watch it think."""
+    from qwen3_mlx.cli import chat as command
+
+    raise typer.Exit(command.run(settings, Terminal.of_process(plain=settings.plain)))
+
+
+@app.command()
+@with_settings
+def ask(
+    settings: Settings,
+    prompt: Annotated[
+        str | None, typer.Argument(metavar="PROMPT", help="Piped input is put before it.")
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object instead of the answer.")
+    ] = False,
+) -> None:
+    """Ask one question. The answer alone goes to standard output."""
+    from qwen3_mlx.cli import ask as command
+
+    command.run(prompt, settings, Terminal.of_process(plain=settings.plain), as_json=as_json)
+
+
+@app.command()
+def convert(
+    source: Annotated[
+        Path, typer.Argument(metavar="SRC", help="Folder of a checkpoint from Hugging Face.")
+    ],
+    destination: Annotated[Path, typer.Argument(metavar="DST", help="Folder to create.")],
+    recipe: Annotated[
+        str,
+        typer.Option(
+            "--recipe",
+            metavar="NAME",
+            help="4bit, 8bit, mxfp4, mixed-4-6, mixed-4-8, bf16, or a TOML file of your own.",
+        ),
+    ] = "4bit",
+    group_size: Annotated[
+        int | None,
+        typer.Option("--group-size", metavar="N", help="32, 64 or 128 weights to a scale."),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace DST if it is a model.")] = False,
+    verify: Annotated[
+        bool, typer.Option("--verify/--no-verify", help="Compare every tensor with the source.")
+    ] = True,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what it would come to, and write nothing.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
+) -> None:
+    """Convert weights to MLX. Interrupted, it goes on with the same command."""
+    from qwen3_mlx.cli import convert as command
+
+    if dry_run:
+        command.plan(source, Terminal.of_process(), recipe, group_size, as_json=as_json)
+        return
+    command.run(
+        source,
+        destination,
+        Terminal.of_process(),
+        recipe=recipe,
+        group_size=group_size,
+        force=force,
+        verify=verify,
+        as_json=as_json,
+    )
+
+
+@app.command()
+def verify(
+    source: Annotated[Path, typer.Argument(metavar="SRC", help="What DST was made of.")],
+    destination: Annotated[Path, typer.Argument(metavar="DST", help="A converted model.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
+) -> None:
+    """Compare a converted model with its source, tensor by tensor."""
+    from qwen3_mlx.cli import verify as command
+
+    command.run(source, destination, Terminal.of_process(), as_json=as_json)
+
+
+@app.command()
+def pull(
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="A size like 8b or a Hugging Face repository.")
+    ],
+    default: Annotated[
+        bool, typer.Option("--default", help="Use it when no --model is given.")
+    ] = False,
+) -> None:
+    """Fetch a model."""
+    from qwen3_mlx.cli import pull as command
+
+    command.run(name, Terminal.of_process(), default=default)
+
+
+@app.command()
+def models() -> None:
+    """List the models there are."""
+    from qwen3_mlx.cli import models as command
+
+    command.run(Terminal.of_process())
+
+
+def main() -> None:
+    """Runs the command line of this process."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _leave)
+    app()
+
+
+def _leave(number: int, _frame: FrameType | None) -> None:
+    """Unwinds, so that the terminal is left as it was found."""
+    raise SystemExit(128 + number)

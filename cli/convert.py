@@ -1,0 +1,110 @@
+"""`qwen3-mlx convert`: shows how far a conversion has come, and where its result is."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+
+from qwen3_mlx.cli.progress import progress_of
+from qwen3_mlx.cli.tables import columns
+from qwen3_mlx.cli.terminal import Terminal
+from qwen3_mlx.convert import Outlook, convert, outlook
+
+GIGABYTE = 10**9
+
+
+def run(
+    source: Path,
+    destination: Path,
+    terminal: Terminal,
+    *,
+    recipe: str,
+    group_size: int | None,
+    force: bool,
+    verify: bool,
+    as_json: bool,
+) -> None:
+    """Converts, and prints where to.
+
+    Raises:
+        Qwen3Error: the source or the destination cannot be used, or the conversion failed.
+    """
+    with progress_of("converting", terminal) as update:
+        folder = convert(
+            source,
+            destination,
+            recipe,
+            group_size=group_size,
+            force=force,
+            verify=verify,
+            progress=lambda state: update(state.done_bytes, state.total_bytes),
+        )
+    if as_json:
+        terminal.data(json.dumps({"destination": str(folder), "recipe": recipe}))
+        return
+    terminal.data(str(folder))
+    terminal.aside(f"talk to it: qwen3-mlx chat -m {shlex.quote(str(folder))}")
+
+
+def plan(
+    source: Path, terminal: Terminal, recipe: str, group_size: int | None, *, as_json: bool
+) -> None:
+    """Prints what a conversion would come to.
+
+    Raises:
+        Qwen3Error: the source or the recipe cannot be used.
+    """
+    found = outlook(source, recipe, group_size=group_size)
+    lines = [json.dumps(_as_data(found))] if as_json else _as_lines(found)
+    for line in lines:
+        terminal.data(line)
+
+
+def _as_data(found: Outlook) -> dict[str, object]:
+    return {
+        "tensors": [
+            {
+                "name": kind.name,
+                "count": len(kind.names),
+                "shape": kind.shape,
+                "format": kind.format,
+                "bytes": kind.nbytes,
+            }
+            for kind in found.kinds
+        ],
+        "notes": found.notes,
+        "total_bytes": found.total_bytes,
+        "bits_per_weight": round(found.bits_per_weight, 3),
+        "peak_memory_bytes": found.peak_bytes,
+        "smallest_mac_gb": found.smallest_macs,
+    }
+
+
+def _as_lines(found: Outlook) -> list[str]:
+    rows = [
+        (
+            kind.name,
+            str(len(kind.names)),
+            " x ".join(map(str, kind.shape)),
+            kind.format,
+            _size(kind.nbytes),
+        )
+        for kind in found.kinds
+    ]
+    return [
+        *columns(("tensors", "number", "shape", "format", "size"), rows),
+        "",
+        f"weights       {_size(found.total_bytes)}, {found.bits_per_weight:.2f} bits a weight",
+        f"peak memory   {_size(found.peak_bytes)} at most, to convert",
+        *(f"{f'{n // 1024}K context':13} {_mac(size)}" for n, size in found.smallest_macs.items()),
+        *(f"note: {note}" for note in found.notes),
+    ]
+
+
+def _size(nbytes: int) -> str:
+    return f"{nbytes / GIGABYTE:.3f} GB"
+
+
+def _mac(size: int | None) -> str:
+    return f"fits on a Mac with {size} GB" if size else "fits on no Mac"

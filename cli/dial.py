@@ -1,0 +1,126 @@
+"""The dial of the thinking budget: what each key does to it while the model thinks.
+
+Knows keys and numbers of tokens. Does not know terminals: it tells whoever shows it when something
+has changed. What is dialled holds for the turn under way; `/budget` is for all that follow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from qwen3_mlx.cli.keys import ESCAPE
+from qwen3_mlx.cli.options import parse_budget
+from qwen3_mlx.errors import UsageError
+
+if TYPE_CHECKING:
+    from qwen3_mlx.chat import Conversation
+    from qwen3_mlx.generation.thinking import ThinkingBudget
+
+KEYS = "+ - = budget · space answers"
+_STOP = {" ", ESCAPE}
+_ENTER = {"\r", "\n"}
+_BACKSPACE = {"\x7f", "\x08"}
+_LETTERS = frozenset("0123456789none")
+_LONGEST = 9
+
+
+@contextmanager
+def own_budget(conversation: Conversation) -> Iterator[ThinkingBudget]:
+    """A budget for one turn, equal to the conversation's, which it leaves as it was."""
+    from qwen3_mlx.generation.thinking import ThinkingBudget
+
+    before = conversation.budget
+    conversation.budget = ThinkingBudget(before.limit, given=before.given)
+    try:
+        yield conversation.budget
+    finally:
+        conversation.budget = before
+
+
+class Dial:
+    """Turns a budget with single keys, between the first thought and the last.
+
+    Args:
+        budget: Of the turn.
+        turned: Called after every key that did something, from the thread that pressed it.
+    """
+
+    def __init__(self, budget: ThinkingBudget, turned: Callable[[], None]) -> None:
+        self._budget = budget
+        self._turned = turned
+        self._used: int | None = None  # None: it is not thinking, keys do nothing
+        self._entry: str | None = None
+        self._stopping = False
+
+    @property
+    def limit(self) -> int | None:
+        """Tokens that it stands at; None for no end."""
+        return self._budget.limit
+
+    @property
+    def note(self) -> str:
+        """What a person should see of it besides the limit, if anything."""
+        if self._stopping:
+            return "answering now"
+        return "" if self._entry is None else f"budget = {self._entry}_"
+
+    def thought(self, used: int) -> None:
+        """The model has thought this many tokens."""
+        self._used = used
+
+    def close(self) -> None:
+        """The thinking is over: keys do nothing from here on."""
+        self._used = self._entry = None
+        self._stopping = False
+
+    def press(self, key: str) -> None:
+        """Does what the key says; most keys say nothing."""
+        used = self._used
+        if used is not None and self._act(key.lower(), used):
+            self._turned()
+
+    def _act(self, key: str, used: int) -> bool:
+        if self._entry is not None:
+            return self._enter(key, self._entry)
+        if key in _STOP:
+            return self._stop()
+        if key == "=":
+            self._entry = ""
+            return True
+        return self._scale(key, used)
+
+    def _scale(self, key: str, used: int) -> bool:
+        limit = self._budget.limit
+        if limit is None or key not in {"+", "-"}:
+            return False
+        left = max(0, limit - used)
+        self._budget.set(used + (left * 2 if key == "+" else left // 2))
+        return True
+
+    def _stop(self) -> bool:
+        self._stopping = True
+        self._budget.stop()
+        return True
+
+    def _enter(self, key: str, entry: str) -> bool:
+        if key in _ENTER:
+            self._entry = None
+            self._take(entry)
+        elif key == ESCAPE:
+            self._entry = None
+        elif key in _BACKSPACE:
+            self._entry = entry[:-1]
+        elif key in _LETTERS and len(entry) < _LONGEST:
+            self._entry = entry + key
+        else:
+            return False
+        return True
+
+    def _take(self, entry: str) -> None:
+        try:
+            limit = parse_budget(entry).limit
+        except UsageError:
+            return  # half a number: the budget stays
+        self._budget.set(limit)

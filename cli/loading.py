@@ -1,0 +1,81 @@
+"""From a name to a conversation: which model, how to get it, how to start.
+
+Knows where a name may come from (the option, the configuration, the bundled model) and asks a
+person before anything is downloaded. Loading itself is the library's business.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import qwen3_mlx
+from qwen3_mlx.cli.config import read_config
+from qwen3_mlx.cli.filter import clean_line
+from qwen3_mlx.cli.options import Settings
+from qwen3_mlx.cli.terminal import Terminal
+from qwen3_mlx.errors import ModelNotFoundError
+
+if TYPE_CHECKING:
+    from qwen3_mlx.chat import Conversation
+    from qwen3_mlx.runtime import LLM
+
+BUNDLED = "tiny"
+_PASSED_ON = ("system", "max_tokens", "temp", "top_p", "top_k", "min_p", "seed")
+
+
+def model_name(given: str | None) -> str:
+    """The model to use: the one given, else the configured one, else the bundled one.
+
+    Raises:
+        UsageError: the configuration cannot be read.
+    """
+    return read_config().model or BUNDLED if given is None else given
+
+
+def open_model(settings: Settings, terminal: Terminal) -> LLM:
+    """Loads the model that the settings ask for; in a terminal, offers to fetch a missing one.
+
+    Raises:
+        Qwen3Error: it is not there, or cannot be loaded.
+    """
+    name = model_name(settings.model)
+    try:
+        return _load(name, settings, terminal)
+    except ModelNotFoundError:
+        from qwen3_mlx.cli import pull
+
+        if settings.offline or not pull.offer(name, terminal):
+            raise
+    return _load(name, settings, terminal)
+
+
+def _load(name: str, settings: Settings, terminal: Terminal) -> LLM:
+    with terminal.busy(f"loading {clean_line(name)}"):
+        return qwen3_mlx.load(name, context=settings.context, offline=settings.offline)
+
+
+def open_conversation(llm: LLM, settings: Settings, terminal: Terminal) -> Conversation:
+    """A conversation as the settings want it; says what a person should know about them.
+
+    Raises:
+        UsageError: the settings do not go together or not with this model.
+    """
+    wishes: dict[str, Any] = {name: getattr(settings, name) for name in _PASSED_ON}
+    wishes["thinking"] = settings.thinks
+    given = {name: value for name, value in wishes.items() if value is not None}
+    if settings.budget is not None:
+        given["budget"] = settings.budget.limit
+    conversation = llm.chat(**given)
+    for note in _notes(llm, conversation, settings):
+        terminal.aside(note)
+    return conversation
+
+
+def _notes(llm: LLM, conversation: Conversation, settings: Settings) -> list[str]:
+    notes = []
+    scaling = llm.config.rope_scaling
+    if settings.context is not None and scaling is not None:
+        notes.append(f"{llm.context_length} tokens of context: YaRN, factor {scaling.factor:g}")
+    chosen, thinking = conversation.sampling, conversation.thinking
+    warning = llm.defaults.warning(thinking=thinking, chosen=chosen)
+    return [*notes, warning] if warning else notes

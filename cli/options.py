@@ -1,0 +1,186 @@
+"""The options that the commands share, each defined once, and the values they come to.
+
+Knows names, help texts and what a person may write. Loads nothing.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated, get_type_hints
+
+import typer
+
+from qwen3_mlx.errors import UsageError
+
+
+class Switch(StrEnum):
+    """What `--thinking` takes."""
+
+    ON = "on"
+    OFF = "off"
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """A budget that a person gave: tokens, or None for no end."""
+
+    limit: int | None
+
+
+def parse_budget(text: str) -> Budget:
+    """A budget as people write it.
+
+    Raises:
+        UsageError: neither a whole number >= 0 nor `none`.
+    """
+    word = text.strip().lower()
+    if word == "none":
+        return Budget(None)
+    if word.isascii() and word.isdigit() and len(word) <= 9:
+        return Budget(int(word))
+    raise UsageError(
+        f"{text!r} is no thinking budget",
+        hint="Give a number of tokens, like 512, 0 for no thinking, or none for no end.",
+    )
+
+
+def _budget_option(text: str) -> Budget:
+    try:
+        return parse_budget(text)
+    except UsageError as error:
+        raise typer.BadParameter(f"{error.message}. {error.hint}") from error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What a person asked of a model and its replies; None leaves it to the model.
+
+    Raises:
+        UsageError: two options contradict each other.
+    """
+
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model",
+            "-m",
+            metavar="NAME",
+            help="A bundled model, a size like 8b, a Hugging Face repository or a folder.",
+        ),
+    ] = None
+    budget: Annotated[
+        Budget | None,
+        typer.Option(
+            "--budget",
+            "-b",
+            parser=_budget_option,
+            metavar="N|none",
+            help="Think for at most N tokens. A real Qwen3 loses quality below about 1024.",
+        ),
+    ] = None
+    thinking: Annotated[
+        Switch | None, typer.Option("--thinking", help="Whether to think before answering.")
+    ] = None
+    think: Annotated[
+        bool | None, typer.Option("--think/--no-think", help="The same, for short.")
+    ] = None
+    system: Annotated[
+        str | None, typer.Option("--system", metavar="TEXT", help="The system prompt.")
+    ] = None
+    max_tokens: Annotated[
+        int | None,
+        typer.Option(
+            "--max-tokens",
+            min=1,
+            metavar="N",
+            help="At most N tokens, thinking and answer together.",
+        ),
+    ] = None
+    context: Annotated[
+        int | None,
+        typer.Option(
+            "--context",
+            min=1,
+            metavar="N",
+            help="Room for N tokens; more than the model's own length turns YaRN on.",
+        ),
+    ] = None
+    temp: Annotated[
+        float | None,
+        typer.Option(
+            "--temp", min=0.0, metavar="T", help="Temperature; 0 takes the likeliest token."
+        ),
+    ] = None
+    top_p: Annotated[
+        float | None,
+        typer.Option(
+            "--top-p",
+            min=0.0,
+            max=1.0,
+            metavar="P",
+            help="Draw from the likeliest tokens that make up P of the probability.",
+        ),
+    ] = None
+    top_k: Annotated[
+        int | None,
+        typer.Option(
+            "--top-k", min=0, metavar="K", help="Draw from the K likeliest tokens; 0 for all."
+        ),
+    ] = None
+    min_p: Annotated[
+        float | None,
+        typer.Option(
+            "--min-p",
+            min=0.0,
+            max=1.0,
+            metavar="P",
+            help="Drop tokens less likely than P times the likeliest.",
+        ),
+    ] = None
+    seed: Annotated[
+        int | None, typer.Option("--seed", metavar="N", help="The same seed, the same text.")
+    ] = None
+    offline: Annotated[bool, typer.Option("--offline", help="Never use the network.")] = False
+    plain: Annotated[
+        bool,
+        typer.Option(
+            "--plain", help="Plain lines: no colours, nothing rewritten; for screen readers."
+        ),
+    ] = False
+
+    def __post_init__(self) -> None:
+        if None not in (self.thinking, self.think) and self.think is not self.thinks:
+            raise UsageError(
+                f"--thinking {self.thinking} contradicts --{'think' if self.think else 'no-think'}",
+                hint="Give one of the two.",
+            )
+
+    @property
+    def thinks(self) -> bool | None:
+        """The wish behind `--thinking` and its short forms."""
+        return self.think if self.thinking is None else self.thinking is Switch.ON
+
+
+def with_settings(command: Callable[..., None]) -> Callable[..., None]:
+    """Spreads the first parameter of a command, its `Settings`, into the options above."""
+    common = inspect.signature(Settings).parameters
+    own = dict(list(inspect.signature(command).parameters.items())[1:])
+    types = get_type_hints(Settings, include_extras=True)
+    types |= get_type_hints(command, include_extras=True)
+
+    @functools.wraps(command)
+    def spread(**values: object) -> None:
+        settings = Settings(**{name: values.pop(name) for name in common})  # type: ignore[arg-type]
+        command(settings, **values)
+
+    parameters = [
+        parameter.replace(annotation=types[name], kind=inspect.Parameter.KEYWORD_ONLY)
+        for name, parameter in (own | dict(common)).items()
+    ]
+    spread.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    spread.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return spread

@@ -1,0 +1,182 @@
+"""The three streams of the process, and what may be done with them.
+
+Knows which streams are terminals, filters everything that goes out, and keeps the roles apart:
+standard output carries answers alone, everything else goes to standard error. Off a terminal (or
+on a dumb one) it writes no escape codes. Knows nothing of models.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING, TextIO
+
+from qwen3_mlx.cli.filter import DisplayFilter, clean
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from qwen3_mlx.errors import Qwen3Error
+
+PROMPT = "› "
+_DUMB = {"", "dumb", "unknown"}
+
+
+class Terminal:
+    """Standard input, output and error of one run.
+
+    Args:
+        stdin: Where a person or a program writes.
+        stdout: Takes answers.
+        stderr: Takes everything else.
+        plain: Whether nothing on the screen may be rewritten or coloured; NO_COLOR asks for it too.
+    """
+
+    def __init__(
+        self, stdin: TextIO, stdout: TextIO, stderr: TextIO, *, plain: bool = False
+    ) -> None:
+        self.stdin = stdin
+        self.plain = plain
+        self._stdout = _forgiving(stdout)
+        self._stderr = _forgiving(stderr)
+        self._answer_filter = DisplayFilter()
+        coloured = not (plain or os.environ.get("NO_COLOR"))
+        self.live = coloured and _is_screen(self._stderr)
+        """Whether lines on standard error can be rewritten."""
+        self.hears_keys = stdin.isatty() and _is_screen(self._stderr)
+        """Whether single keys can be read as they are pressed."""
+        self.conversational = stdin.isatty() and _is_screen(self._stdout)
+        """Whether a person types and reads here."""
+
+    @classmethod
+    def of_process(cls, *, plain: bool = False) -> Terminal:
+        """The streams as they are now."""
+        return cls(_text_input(sys.stdin), _open(sys.stdout), _open(sys.stderr), plain=plain)
+
+    @cached_property
+    def console(self) -> Console:
+        """Rich's console on standard error."""
+        from rich.console import Console
+
+        return Console(
+            file=self._stderr,
+            force_terminal=self.live,
+            markup=False,
+            highlight=False,
+            emoji=False,
+        )
+
+    @cached_property
+    def page(self) -> Console | None:
+        """Rich's console on standard output, None where answers are to be left as they are."""
+        if not (self.live and _is_screen(self._stdout)):
+            return None
+        from rich.console import Console
+
+        return Console(
+            file=self._stdout, force_terminal=True, markup=False, highlight=False, emoji=False
+        )
+
+    @property
+    def width(self) -> int | None:
+        """Columns of the screen, None without one."""
+        return self.console.width if self.live else None
+
+    def say(self, text: str = "", style: str = "") -> None:
+        """Writes a line to standard error."""
+        self.console.print(clean(text), style=style, soft_wrap=not self.live)
+
+    def aside(self, text: str) -> None:
+        """Writes a line about the conversation, set apart from its words."""
+        self.say(*((text, "dim") if self.live else (f"[{text}]",)))
+
+    def error(self, error: Qwen3Error) -> None:
+        """Says what went wrong and what can be done."""
+        from rich.text import Text
+
+        text = Text.assemble(("Error: ", "bold red"), clean(error.message))
+        self.console.print(text, soft_wrap=not self.live)
+        if error.hint:
+            self.say(error.hint)
+
+    def answer(self, text: str) -> None:
+        """Writes a part of an answer to standard output."""
+        self._stdout.write(self._answer_filter.feed(text))
+        self._stdout.flush()
+
+    def data(self, text: str) -> None:
+        """Writes a line to standard output."""
+        self.answer(f"{text}\n")
+
+    def confirm(self, question: str) -> bool:
+        """Asks a question whose answer is no unless somebody says yes."""
+        self.console.print(clean(f"{question} [y/N] "), end="")
+        return self.stdin.readline().strip().lower() in {"y", "yes"}
+
+    def prompt(self) -> None:
+        """Asks a person for a line that the terminal itself edits; a pipe is not asked."""
+        if self.conversational:
+            self._stderr.write(PROMPT)
+            self._stderr.flush()
+
+    @contextmanager
+    def busy(self, what: str) -> Iterator[None]:
+        """Shows that something takes its time; leaves nothing behind."""
+        if not self.live:
+            yield
+            return
+        from rich.text import Text
+
+        with self.console.status(Text(clean(what), style="dim"), spinner_style="dim"):
+            yield
+
+    @contextmanager
+    def quiet_keys(self) -> Iterator[None]:
+        """Keeps keys that are pressed meanwhile off the screen; pasted text comes marked."""
+        if not self.hears_keys:
+            yield
+            return
+        import termios
+
+        before = termios.tcgetattr(self.stdin)
+        quiet = [*before]
+        quiet[3] &= ~(termios.ECHO | termios.ICANON | termios.IEXTEN)
+        termios.tcsetattr(self.stdin, termios.TCSADRAIN, quiet)
+        self._mark_pastes("h")
+        try:
+            yield
+        finally:
+            self._mark_pastes("l")
+            termios.tcsetattr(self.stdin, termios.TCSADRAIN, before)
+
+    def _mark_pastes(self, how: str) -> None:
+        if self.live:
+            self._stderr.write(f"\x1b[?2004{how}")
+            self._stderr.flush()
+
+
+def _is_screen(stream: TextIO) -> bool:
+    return stream.isatty() and os.environ.get("TERM", "") not in _DUMB
+
+
+def _text_input(stream: TextIO | None) -> TextIO:
+    """The stream; what is piped into it is read as UTF-8, wherever we run."""
+    if isinstance(stream, io.TextIOWrapper) and not stream.isatty():
+        stream.reconfigure(encoding="utf-8", errors="strict")
+    return _open(stream)
+
+
+def _open(stream: TextIO | None) -> TextIO:
+    """The stream; an empty one in place of one that was closed before we began."""
+    return stream or io.StringIO()
+
+
+def _forgiving(stream: TextIO) -> TextIO:
+    """The stream; a character that it cannot encode becomes a question mark, not an error."""
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(errors="replace")
+    return stream

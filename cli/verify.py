@@ -1,0 +1,63 @@
+"""`qwen3-mlx verify`: what a comparison with the source found, kind by kind."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from qwen3_mlx.cli.progress import progress_of
+from qwen3_mlx.cli.tables import columns
+from qwen3_mlx.cli.terminal import Terminal
+from qwen3_mlx.convert import Verification, verify
+from qwen3_mlx.convert.check import Check
+from qwen3_mlx.convert.kinds import place_of
+
+
+def run(source: Path, destination: Path, terminal: Terminal, *, as_json: bool) -> None:
+    """Compares, and prints a table.
+
+    Raises:
+        Qwen3Error: the two cannot be compared, or a tensor is not what it ought to be.
+    """
+    with progress_of("comparing", terminal) as update:
+        found = verify(
+            source,
+            destination,
+            progress=lambda state: update(state.done_bytes, state.total_bytes),
+        )
+    for line in [json.dumps(asdict(found))] if as_json else _as_lines(found):
+        terminal.data(line)
+
+
+def _as_lines(found: Verification) -> list[str]:
+    places: dict[str, list[Check]] = {}
+    for check in found.checks:
+        places.setdefault(place_of(check.name), []).append(check)
+    rows = [_row(place, checks) for place, checks in places.items()]
+    head = ("tensors", "number", "exact", "error", "worst group", "where")
+    return [*columns(head, rows), "", _outputs(found)]
+
+
+def _row(place: str, checks: Sequence[Check]) -> tuple[str, ...]:
+    worst = max(checks, key=lambda check: check.worst)
+    row, group = worst.group
+    return (
+        place,
+        str(len(checks)),
+        str(sum(check.exact for check in checks)),
+        f"{max(check.error for check in checks):.3%}",
+        f"{worst.worst:.2f} of 1",
+        f"{worst.name} row {row} group {group}" if worst.worst else "",
+    )
+
+
+def _outputs(found: Verification) -> str:
+    outputs = found.outputs
+    if outputs.kl is None:
+        return f"what the two say was not compared: {outputs.reason}"
+    return (
+        f"KL {outputs.kl:g} nats a token over {outputs.tokens} tokens; "
+        f"{outputs.same:.0%} of the likeliest tokens are the same"
+    )

@@ -1,0 +1,88 @@
+"""The short lines around an answer: how far the thinking is, how it ended, how the turn ended.
+
+Knows words, numbers and widths. Knows nothing of terminals: every function returns plain text, in
+its long form when that fits the width and in a short one when it does not.
+"""
+
+from __future__ import annotations
+
+from qwen3_mlx.events import Reply, StopThinking, ThinkingStopped
+
+_STOPPED_BY: dict[StopThinking, str] = {
+    "natural": "by itself",
+    "budget": "by the budget",
+    "user": "by you",
+    "length": "for lack of room",
+}
+_SEPARATOR = " · "
+
+
+def seconds(value: float) -> str:
+    """A duration: `3.2 s`, `2 min 05 s`."""
+    if value < 59.95:
+        return f"{value:.1f} s"
+    minutes, rest = divmod(round(value), 60)
+    return f"{minutes} min {rest:02d} s"
+
+
+def tokens(count: int) -> str:
+    """A count with its noun: `1 token`, `12 tokens`."""
+    return "1 token" if count == 1 else f"{count} tokens"
+
+
+def progress(used: int, budget: int | None) -> str:
+    """What is used of the budget: `118/512`, or the count alone when there is no end."""
+    return tokens(used) if budget is None else f"{used}/{budget}"
+
+
+def budget(limit: int | None) -> str:
+    """What a thinking budget stands at."""
+    return f"thinking budget: {'no end' if limit is None else tokens(limit)}"
+
+
+def speed(rate: float | None) -> str:
+    """Tokens a second; a dash as long as they are not known."""
+    return f"{rate:.0f} tok/s" if rate else "– tok/s"
+
+
+def thought(event: ThinkingStopped, budget: int | None, width: int | None = None) -> str:
+    """What is left of the thinking when it is over.
+
+    Args:
+        event: How it ended.
+        budget: What it was counted against, None when there was no end.
+        width: Columns there are, None when it does not matter.
+    """
+    used, time = event.thinking_tokens, seconds(event.seconds)
+    cause = _STOPPED_BY.get(event.reason, "")
+    of_budget = tokens(used) if budget is None else f"{used} of {tokens(budget)}"
+    long = joined(f"thought for {time}", of_budget, cause and f"stopped {cause}")
+    if width is None or len(long) <= width:
+        return long
+    return joined(f"thought {time}", progress(used, budget), cause)
+
+
+def ending(reply: Reply) -> str | None:
+    """What a person should know about the end of a turn, if it was not the model's own."""
+    if reply.finish_reason == "user":
+        return "stopped" if reply.answer else "stopped before an answer; the question is forgotten"
+    if reply.finish_reason == "length":
+        return "cut off: no room is left for more tokens"
+    if reply.tool_calls:
+        return f"asked for {joined(*(call.name for call in reply.tool_calls))}; no tools run here"
+    return None
+
+
+def statistics(reply: Reply) -> str:
+    """The figures of a turn in one line."""
+    timing = reply.timing
+    return joined(
+        tokens(reply.usage.answer_tokens),
+        timing.decode_tokens_per_second and speed(timing.decode_tokens_per_second),
+        f"first token after {timing.first_token_seconds:.2f} s",
+    )
+
+
+def joined(*parts: str | float | None) -> str:
+    """The parts that say something, on one line."""
+    return _SEPARATOR.join(str(part) for part in parts if part)

@@ -1,0 +1,207 @@
+"""A scripted model: tests enqueue what it does, and see what it was asked.
+
+Stands in for what `qwen3_mlx.load` returns, in the test's own process (fixture `llm`) or in a
+process of its own (`run`). A turn is a list of events, errors to raise and `Hold`s; what belongs
+to a stop (the last events, a turn that is taken back) and to a budget that is turned meanwhile it
+does as the real conversation does.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TypeAlias
+
+import qwen3_mlx
+from qwen3_mlx import memory
+from qwen3_mlx.cli.app import main
+from qwen3_mlx.errors import Qwen3Error
+from qwen3_mlx.events import (
+    AnswerDelta,
+    Done,
+    Event,
+    FinishReason,
+    Reply,
+    StopThinking,
+    ThinkingDelta,
+    ThinkingStopped,
+    Timing,
+    Usage,
+)
+from qwen3_mlx.generation.thinking import ThinkingBudget
+
+PATIENCE = 20.0
+
+
+@dataclass(frozen=True)
+class Hold:
+    """The model takes its time: until the file is there, or until it is stopped."""
+
+    file: str = ""
+
+
+Step: TypeAlias = Event | Hold | Qwen3Error
+
+
+def thinks(*texts: str, start: int = 1, budget: int | None = 512) -> list[Step]:
+    """Tokens of thinking, counted from `start`."""
+    return [ThinkingDelta(text, used, budget) for used, text in enumerate(texts, start)]
+
+
+def stops(reason: StopThinking = "natural", tokens: int = 118, seconds: float = 3.2) -> list[Step]:
+    """The end of the thinking."""
+    return [ThinkingStopped(reason, tokens, seconds)]
+
+
+def answers(*texts: str) -> list[Step]:
+    """Parts of the answer."""
+    return [AnswerDelta(text) for text in texts]
+
+
+class Dialled:
+    """What happens to the events of a turn when its budget is turned."""
+
+    def __init__(self, budget: ThinkingBudget) -> None:
+        self._budget = budget
+        self._before = (budget.limit, budget.stops)
+        self._used = 0
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the answer was asked for."""
+        return self._budget.stops != self._before[1]
+
+    def apply(self, event: Event) -> Event | None:
+        """The event as it is now, None when it does not happen any more."""
+        if isinstance(event, ThinkingDelta):
+            self._used = event.used
+            turned = self._budget.limit != self._before[0]
+            event = replace(event, budget=self._budget.limit) if turned else event
+            return None if self.stopped else event
+        if isinstance(event, ThinkingStopped) and self.stopped:
+            return ThinkingStopped("user", self._used, event.seconds)
+        return event
+
+
+@dataclass
+class FakeConversation:
+    """Plays the enqueued turns, one a message."""
+
+    turns: list[list[Step]]
+    budget: ThinkingBudget
+    thinking: bool = True
+    messages: list[dict[str, object]] = field(default_factory=list)
+    asked: list[tuple[str, str | None]] = field(default_factory=list)
+    cleared: int = 0
+    stopped: bool = False
+    finish_reason: FinishReason = "stop"
+    sampling: dict[str, object] = field(default_factory=dict)
+    on_prefill: Callable[[int, int], None] | None = None
+
+    def stream(self, text: str, *, typed: str | None = None) -> Iterator[Event]:
+        """The next turn."""
+        self.asked.append((text, typed))
+        self.stopped = False
+        return self._turn(text, self.turns.pop(0))
+
+    def stop(self) -> None:
+        """Ends the turn under way."""
+        self.stopped = True
+
+    def clear(self) -> None:
+        """Forgets all."""
+        self.cleared += 1
+        self.messages.clear()
+
+    def _turn(self, text: str, steps: Sequence[Step]) -> Iterator[Event]:
+        seen: list[Event] = []
+        dialled = Dialled(self.budget)
+        for step in steps:
+            if isinstance(step, Qwen3Error):
+                raise step
+            if isinstance(step, Hold):
+                self._hold(step, dialled)
+            elif event := dialled.apply(step):
+                seen.append(event)
+                yield event
+            if self.stopped:
+                break
+        yield from self._end(text, seen)
+
+    def _hold(self, hold: Hold, dialled: Dialled) -> None:
+        deadline = time.monotonic() + PATIENCE
+        while not (self.stopped or dialled.stopped or (hold.file and Path(hold.file).exists())):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"nobody ended {hold}")
+            time.sleep(0.01)
+
+    def _end(self, text: str, seen: list[Event]) -> Iterator[Event]:
+        thoughts = [event for event in seen if isinstance(event, ThinkingDelta)]
+        ends = [event for event in seen if isinstance(event, ThinkingStopped)]
+        if thoughts and not ends:
+            ends.append(ThinkingStopped("user", thoughts[-1].used, 3.2))
+            yield ends[0]
+        answer = "".join(event.text for event in seen if isinstance(event, AnswerDelta))
+        if answer or not self.stopped:
+            self.messages += [{"content": text}, {"content": answer}]
+        yield Done(self._reply(answer, thoughts, ends))
+
+    def _reply(
+        self, answer: str, thoughts: list[ThinkingDelta], ends: list[ThinkingStopped]
+    ) -> Reply:
+        used = ends[0].thinking_tokens if ends else 0
+        return Reply(
+            answer=answer,
+            thinking="".join(event.text for event in thoughts),
+            tool_calls=(),
+            stop_thinking=ends[0].reason if ends else "off",
+            finish_reason="user" if self.stopped else self.finish_reason,
+            usage=Usage(prompt_tokens=20, thinking_tokens=used, answer_tokens=7),
+            timing=Timing(first_token_seconds=0.25, decode_tokens_per_second=43.2),
+        )
+
+
+class FakeLLM:
+    """What a fake `load` returns; keeps what it was asked for."""
+
+    def __init__(self, name: str = "tiny", kind: str = "bundled", budget: int = 512) -> None:
+        self.name = name
+        self.source = SimpleNamespace(kind=kind, name=name)
+        self.defaults = SimpleNamespace(budget=budget, warning=lambda **_: None)
+        self.config = SimpleNamespace(rope_scaling=None)
+        self.context_length = 4096
+        self.loaded: dict[str, object] = {}
+        self.wishes: dict[str, object] = {}
+        self.conversation = FakeConversation([], ThinkingBudget(budget))
+
+    def enqueue(self, *parts: Sequence[Step]) -> None:
+        """One more turn, made of these parts."""
+        self.conversation.turns.append([step for part in parts for step in part])
+
+    def load(self, name: str, **wishes: object) -> FakeLLM:
+        """Stands in for `qwen3_mlx.load`."""
+        self.loaded = {"name": name, **wishes}
+        return self
+
+    def chat(self, **wishes: object) -> FakeConversation:
+        """The one conversation."""
+        self.wishes = wishes
+        if "thinking" in wishes:
+            self.conversation.thinking = bool(wishes["thinking"])
+        if "budget" in wishes:
+            self.conversation.budget.set(wishes["budget"])  # type: ignore[arg-type]
+        return self.conversation
+
+
+def run(turns: list[list[Step]]) -> None:
+    """The command line of this process, with a model that plays these turns and 8 GB of memory."""
+    llm = FakeLLM()
+    llm.conversation.turns = turns
+    vars(qwen3_mlx).update(load=llm.load, __version__="1.2.3")
+    vars(memory).update(machine_memory=lambda: 8 * 10**9)
+    sys.argv[0] = "qwen3-mlx"
+    main()

@@ -1,0 +1,99 @@
+"""The program itself: its help, its version, its exit codes, what it imports."""
+
+from __future__ import annotations
+
+import errno
+import os
+import subprocess
+import sys
+
+import pytest
+
+from qwen3_mlx.cli.app import errors_reported
+from tests.cli.conftest import Invoke
+from tests.cli.fakes import FakeLLM
+from tests.cli.screen import REPOSITORY
+
+HEAVY = ("mlx", "transformers", "torch", "huggingface_hub", "prompt_toolkit", "jinja2", "numpy")
+
+IMPORTED = """
+import sys
+from qwen3_mlx.cli.app import main
+sys.argv = ["qwen3-mlx", *sys.argv[1:]]
+try:
+    main()
+finally:
+    print(*{name.partition(".")[0] for name in sys.modules}, file=sys.stderr)
+"""
+
+
+@pytest.mark.parametrize("args", [["--help"], ["chat", "--help"], ["ask", "--help"], ["--version"]])
+def test_help_and_version_import_nothing_heavy(args: list[str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", IMPORTED, *args],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+        check=True,
+    )
+    assert not {*HEAVY} & {*done.stderr.split()}
+    assert "qwen3-mlx" in done.stdout
+
+
+def test_the_commands_are_listed(invoke: Invoke) -> None:
+    result = invoke("--help")
+    assert result.stdout == (
+        "Usage: qwen3-mlx [OPTIONS] COMMAND [ARGS]...\n"
+        "\n"
+        "  Run Qwen3 on MLX, and see, trust and turn its thinking budget.\n"
+        "\n"
+        "Options:\n"
+        "  --version  Say the version.\n"
+        "  --help     Show this message and exit.\n"
+        "\n"
+        "Commands:\n"
+        "  chat     Talk with a model and watch it think.\n"
+        "  ask      Ask one question.\n"
+        "  convert  Convert weights to MLX.\n"
+        "  verify   Compare a converted model with its source, tensor by tensor.\n"
+        "  pull     Fetch a model.\n"
+        "  models   List the models there are.\n"
+    )
+
+
+def test_without_a_command_the_help_is_shown(invoke: Invoke) -> None:
+    assert invoke().output == invoke("--help").output
+
+
+def test_an_unknown_command_gets_a_suggestion(invoke: Invoke) -> None:
+    result = invoke("chta")
+    assert result.exit_code == 2
+    assert "No such command 'chta'. Did you mean 'chat'?" in result.stderr
+
+
+def test_a_file_system_error_is_a_message(
+    invoke: Invoke, llm: FakeLLM, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_space(*_args: object, **_wishes: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "/models/x")
+
+    monkeypatch.setattr(llm, "chat", no_space)
+    result = invoke("ask", "2 + 3?")
+    assert result.exit_code == 1
+    assert result.stderr == "Error: [Errno 28] No space left on device: '/models/x'\n"
+
+
+def test_an_interrupt_leaves_with_130(
+    invoke: Invoke, llm: FakeLLM, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_args: object, **_wishes: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(llm, "chat", interrupted)
+    result = invoke("ask", "2 + 3?")
+    assert (result.stdout, result.exit_code) == ("", 130)
+
+
+def test_a_mistake_of_ours_is_not_hidden() -> None:
+    with pytest.raises(KeyError), errors_reported():
+        raise KeyError("a bug")

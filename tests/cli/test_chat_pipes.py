@@ -1,0 +1,151 @@
+"""`chat` through plain pipes: lines in, answers out, nothing rewritten."""
+
+from __future__ import annotations
+
+import pytest
+
+from qwen3_mlx.errors import ContextOverflowError, NonFiniteError
+from tests.cli.conftest import Invoke
+from tests.cli.fakes import FakeLLM, answers, stops, thinks
+
+
+def test_two_turns(invoke: Invoke, llm: FakeLLM) -> None:
+    llm.enqueue(thinks("2 + 3", " = 5", "\n"), stops(tokens=3), answers("5"))
+    llm.enqueue(answers("\n\n", "You asked\n", "for 2 + 3.\n"))
+    result = invoke("chat", stdin="What is 2 + 3?\n\nWhat did I ask?\n")
+    assert result.stdout == "5\nYou asked\nfor 2 + 3.\n"
+    assert result.stderr == (
+        "[thinking 3/512] 2 + 3 = 5\n[thought for 3.2 s · 3 of 512 tokens · stopped by itself]\n"
+    )
+    assert result.exit_code == 0
+
+
+def test_no_escape_codes_even_when_colour_is_forced(
+    invoke: Invoke, llm: FakeLLM, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    llm.enqueue(thinks("x"), stops(), answers("5"))
+    result = invoke("chat", stdin="2 + 3?\n/nope\n/help\n")
+    assert "\x1b" not in result.stdout + result.stderr
+
+
+def test_thinking_can_be_turned_with_words(invoke: Invoke, llm: FakeLLM) -> None:
+    for _ in range(4):
+        llm.enqueue(answers("5"))
+    lines = ["/no_think", "one", "two", "/think three", "four /no_think"]
+    result = invoke("chat", stdin="\n".join(lines))
+    assert result.stderr == "[answers at once]\n"
+    assert llm.conversation.asked == [
+        ("one", "/no_think\none"),
+        ("two", "two"),
+        ("three", "/think\nthree"),
+        ("four /no_think", "four /no_think"),
+    ]
+
+
+def test_the_command_overrides_a_hard_off(invoke: Invoke, llm: FakeLLM) -> None:
+    result = invoke("chat", "--no-think", stdin="/think\n")
+    assert result.stderr == "[thinks before it answers]\n"
+    assert llm.conversation.thinking is True
+
+
+def test_the_budget_can_be_turned(invoke: Invoke, llm: FakeLLM) -> None:
+    lines = ["/budget", "/budget 64", "/budget none", "/budget lots", "/budget 0"]
+    result = invoke("chat", stdin="\n".join(lines))
+    assert result.stderr == (
+        "[thinking budget: 512 tokens]\n"
+        "[thinking budget: 64 tokens]\n"
+        "[thinking budget: no end]\n"
+        "Error: 'lots' is no thinking budget\n"
+        "Give a number of tokens, like 512, 0 for no thinking, or none for no end.\n"
+        "[thinking budget: 0 tokens]\n"
+    )
+    assert llm.conversation.budget.limit == 0
+
+
+def test_clear_forgets(invoke: Invoke, llm: FakeLLM) -> None:
+    result = invoke("chat", stdin="/clear\n")
+    assert result.stderr == "[forgotten; the conversation starts anew]\n"
+    assert llm.conversation.cleared == 1
+
+
+def test_help_lists_every_command(invoke: Invoke, llm: FakeLLM) -> None:
+    assert invoke("chat", stdin="/help\n").stderr == (
+        "/think         think before answering\n"
+        "/no_think      answer at once\n"
+        "/budget N|none think for at most N tokens; none: without end\n"
+        "/thoughts HOW  window, full or hidden; last: read them again\n"
+        "/clear         forget the conversation\n"
+        "/help          show this\n"
+        "/exit          leave\n"
+        "//...          a message that begins with a slash\n"
+        "Ctrl-C         stop the answer; twice: leave\n"
+        "Ctrl-D         leave\n"
+    )
+
+
+@pytest.mark.parametrize("word", ["/exit", "/quit", "/q", "/EXIT"])
+def test_exit_leaves(invoke: Invoke, llm: FakeLLM, word: str) -> None:
+    result = invoke("chat", stdin=f"{word}\nWhat is 2 + 3?\n")
+    assert (result.stdout, result.stderr, result.exit_code) == ("", "", 0)
+
+
+def test_an_unknown_command_is_answered_and_the_session_goes_on(
+    invoke: Invoke, llm: FakeLLM
+) -> None:
+    llm.enqueue(answers("5"))
+    result = invoke("chat", stdin="/bugdet 64\n/xyzzy\n2 + 3?\n")
+    assert result.stdout == "5\n"
+    assert result.stderr == (
+        "Error: there is no command /bugdet\n"
+        "Did you mean /budget? To say it to the model, write //bugdet.\n"
+        "Error: there is no command /xyzzy\n"
+        "/help lists the commands. To say it to the model, write //xyzzy.\n"
+    )
+
+
+def test_two_slashes_say_one_to_the_model(invoke: Invoke, llm: FakeLLM) -> None:
+    llm.enqueue(answers("A folder."))
+    invoke("chat", stdin="//usr/bin is what?\n")
+    assert llm.conversation.asked == [("/usr/bin is what?", "/usr/bin is what?")]
+
+
+def test_a_failed_turn_is_reported_and_the_session_goes_on(invoke: Invoke, llm: FakeLLM) -> None:
+    llm.enqueue([ContextOverflowError("the prompt has 9000 tokens", hint="Shorten it.")])
+    llm.enqueue(answers("5"))
+    result = invoke("chat", stdin="a long text\n2 + 3?\n")
+    assert result.stdout == "5\n"
+    assert result.stderr == "Error: the prompt has 9000 tokens\nShorten it.\n"
+    assert result.exit_code == 2
+
+
+def test_a_script_learns_that_a_turn_failed(invoke: Invoke, llm: FakeLLM) -> None:
+    llm.enqueue(answers("4"), [NonFiniteError("the logits are not finite")])
+    result = invoke("chat", stdin="2 + 3?\n")
+    assert (result.stdout, result.exit_code) == ("4\n", 5)
+
+
+def test_hostile_words_in_an_unknown_command_are_harmless(invoke: Invoke, llm: FakeLLM) -> None:
+    result = invoke("chat", stdin="/\x1b[2Jx\n")
+    assert result.stderr.startswith("Error: there is no command /x\n")
+
+
+def test_piped_bytes_that_are_no_text(invoke: Invoke, llm: FakeLLM) -> None:
+    result = invoke("chat", stdin=b"caf\xe9\n")
+    assert result.exit_code == 2
+    assert "the piped input is not UTF-8 text: byte 0xe9" in result.stderr
+
+
+def test_thoughts_can_be_hidden_and_read_again(invoke: Invoke, llm: FakeLLM) -> None:
+    llm.enqueue(thinks("2 + 3", " = 5"), stops(tokens=2), answers("5"))
+    lines = ["/thoughts last", "/thoughts hidden", "2 + 3?", "/thoughts", "/thoughts last"]
+    result = invoke("chat", stdin="\n".join([*lines, "/thoughts loud"]))
+    assert result.stderr == (
+        "[no thoughts yet]\n"
+        "[thoughts: hidden]\n"
+        "[thought for 3.2 s · 2 of 512 tokens · stopped by itself]\n"
+        "[thoughts: hidden]\n"
+        "[2 + 3 = 5]\n"
+        "Error: 'loud' is no way to show thoughts\n"
+        "Give window, full or hidden, or last to read the last ones again.\n"
+    )

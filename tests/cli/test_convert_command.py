@@ -1,0 +1,153 @@
+"""`convert`: what reaches the converter, and what a person sees of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import qwen3_mlx.cli.convert as command
+import qwen3_mlx.cli.verify as verify_command
+from qwen3_mlx.convert import Outlook, Progress, Verification
+from qwen3_mlx.convert.check import Check
+from qwen3_mlx.convert.kinds import Kind
+from qwen3_mlx.convert.outputs import Outputs
+from qwen3_mlx.errors import ConversionError
+from tests.cli.conftest import Invoke
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, object]]:
+    """What a converter of our own was called with."""
+    seen: list[dict[str, object]] = []
+
+    def convert(
+        source: Path,
+        destination: Path,
+        recipe: str,
+        *,
+        progress: Callable[[Progress], None],
+        **wishes: object,
+    ) -> Path:
+        seen.append({"source": source, "destination": destination, "recipe": recipe, **wishes})
+        for done in (25, 50, 100):
+            progress(Progress("model.norm.weight", done, 100))
+        return Path("/models") / destination
+
+    monkeypatch.setattr(command, "convert", convert)
+    return seen
+
+
+def test_the_result_is_on_stdout_and_the_way_there_on_stderr(
+    invoke: Invoke, calls: list[dict[str, object]]
+) -> None:
+    result = invoke("convert", "Qwen3-8B", "my 8b")
+    assert result.stdout == "/models/my 8b\n"
+    assert result.stderr == (
+        "[converting 20 %]\n[converting 50 %]\n[converting 100 %]\n"
+        "[talk to it: qwen3-mlx chat -m '/models/my 8b']\n"
+    )
+    assert result.exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("args", "wishes"),
+    [
+        ([], {"recipe": "4bit", "group_size": None, "force": False, "verify": True}),
+        (
+            ["--recipe", "8bit", "--group-size", "32", "--force", "--no-verify"],
+            {"recipe": "8bit", "group_size": 32, "force": True, "verify": False},
+        ),
+    ],
+)
+def test_options_reach_the_converter(
+    invoke: Invoke, calls: list[dict[str, object]], args: list[str], wishes: dict[str, object]
+) -> None:
+    invoke("convert", "a", "b", *args)
+    assert calls == [{"source": Path("a"), "destination": Path("b"), **wishes}]
+
+
+def test_json_names_the_result(invoke: Invoke, calls: list[dict[str, object]]) -> None:
+    result = invoke("convert", "Qwen3-8B", "b", "--json")
+    assert json.loads(result.stdout) == {"destination": "/models/b", "recipe": "4bit"}
+
+
+@pytest.fixture
+def planned(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A plan of two kinds of tensor that is never carried out."""
+    kinds = (
+        Kind("self_attn.q_proj", (128, 96), "4 bits by 32", ("a", "b"), 2_000_000),
+        Kind("model.norm", (128,), "bfloat16", ("c",), 1_000_000),
+    )
+    found = Outlook(kinds, ("q: smaller groups",), 3_000_000, 4.25, 2**28, {8192: 8, 32768: None})
+    monkeypatch.setattr(command, "outlook", lambda *args, **wishes: found)
+
+
+@pytest.mark.usefixtures("planned")
+def test_a_dry_run_prints_the_plan(invoke: Invoke) -> None:
+    result = invoke("convert", "a", "b", "--dry-run")
+    assert result.stdout.splitlines() == [
+        "tensors           number  shape     format        size",
+        "self_attn.q_proj  2       128 x 96  4 bits by 32  0.002 GB",
+        "model.norm        1       128       bfloat16      0.001 GB",
+        "",
+        "weights       0.003 GB, 4.25 bits a weight",
+        "peak memory   0.268 GB at most, to convert",
+        "8K context    fits on a Mac with 8 GB",
+        "32K context   fits on no Mac",
+        "note: q: smaller groups",
+    ]
+
+
+@pytest.mark.usefixtures("planned")
+def test_a_dry_run_in_json(invoke: Invoke) -> None:
+    found = json.loads(invoke("convert", "a", "b", "--dry-run", "--json").stdout)
+    assert found["total_bytes"] == 3_000_000
+    assert found["tensors"][0]["count"] == 2
+    assert found["smallest_mac_gb"] == {"8192": 8, "32768": None}
+
+
+def test_verify_prints_a_table(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
+    checks = (
+        Check("model.layers.0.mlp.gate.weight", True, 0.001, 0.5, (3, 1)),
+        Check("model.layers.1.mlp.gate.weight", False, 0.002, 0.75, (4, 0)),
+    )
+    found = Verification(checks, Outputs(0.0125, 0.96, 157))
+    monkeypatch.setattr(verify_command, "verify", lambda *args, **wishes: found)
+    result = invoke("verify", "a", "b")
+    where = "model.layers.1.mlp.gate.weight row 4 group 0"
+    assert result.stdout.splitlines() == [
+        "tensors   number  exact  error   worst group  where",
+        f"mlp.gate  2       1      0.200%  0.75 of 1    {where}",
+        "",
+        "KL 0.0125 nats a token over 157 tokens; 96% of the likeliest tokens are the same",
+    ]
+    assert json.loads(invoke("verify", "a", "b", "--json").stdout)["outputs"]["tokens"] == 157
+
+
+def test_a_full_disk_is_a_message(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_args: object, **_wishes: object) -> None:
+        raise ConversionError("/models/b: no space is left", hint="Free some, and try again.")
+
+    monkeypatch.setattr(command, "convert", full)
+    result = invoke("convert", "a", "b")
+    assert (result.stdout, result.exit_code) == ("", 1)
+    assert result.stderr == "Error: /models/b: no space is left\nFree some, and try again.\n"
+
+
+def test_a_source_that_is_not_there(invoke: Invoke, tmp_path: Path) -> None:
+    result = invoke("convert", str(tmp_path / "nowhere"), str(tmp_path / "b"))
+    assert result.exit_code == 3
+    assert "nowhere" in result.stderr
+    assert not (tmp_path / "b").exists()
+
+
+def test_an_unknown_recipe(invoke: Invoke, tmp_path: Path) -> None:
+    result = invoke("convert", str(tmp_path), str(tmp_path / "b"), "--recipe", "5bit")
+    assert result.exit_code == 2
+    assert result.stderr == (
+        "Error: there is no recipe '5bit'\n"
+        "Recipes: bf16, 8bit, 4bit, mxfp4, mixed-4-6, mixed-4-8, or a file that ends in .toml.\n"
+    )

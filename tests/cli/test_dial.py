@@ -1,0 +1,98 @@
+"""The dial: what every key does to the budget, and when none does anything."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from qwen3_mlx.cli.dial import Dial, own_budget
+from qwen3_mlx.generation.thinking import ThinkingBudget
+from tests.cli.fakes import FakeConversation
+
+
+def dialled(keys: str, limit: int | None = 512, used: int = 112) -> tuple[ThinkingBudget, Dial]:
+    budget = ThinkingBudget(limit)
+    dial = Dial(budget, lambda: None)
+    dial.thought(used)
+    for key in keys:
+        dial.press(key)
+    return budget, dial
+
+
+@pytest.mark.parametrize(
+    ("keys", "limit", "after"),
+    [
+        ("+", 512, 912),  # 400 are left: 112 + 800
+        ("++", 512, 1712),
+        ("-", 512, 312),
+        ("--", 512, 212),
+        ("+-", 512, 512),
+        ("-", 113, 112),
+        ("+", 112, 112),
+        ("+", 100, 112),  # a character is being finished: nothing is left
+        ("+-", None, None),
+        ("=64\r", 512, 64),
+        ("=64\n", 512, 64),
+        ("=none\r", 512, None),
+        ("=NONE\r", 512, None),
+        ("=65\x7f4\r", 512, 64),
+        ("=64", 512, 512),
+        ("=64\x1b", 512, 512),
+        ("=\r", 512, 512),
+        ("=no\r", 512, 512),
+        ("=6+ 4\r", 512, 64),
+        ("=12345678901\r", 512, 123456789),
+        ("xyz\r\t\x04", 512, 512),
+    ],
+)
+def test_what_keys_make_of_the_budget(keys: str, limit: int | None, after: int | None) -> None:
+    budget, _ = dialled(keys, limit)
+    assert (budget.limit, budget.stops) == (after, 0)
+
+
+@pytest.mark.parametrize("key", [" ", "\x1b"])
+def test_answer_now(key: str) -> None:
+    budget, dial = dialled(key)
+    assert (budget.limit, budget.stops, dial.note) == (512, 1, "answering now")
+
+
+def test_what_is_being_typed_is_noted() -> None:
+    assert dialled("")[1].note == ""
+    assert dialled("=")[1].note == "budget = _"
+    assert dialled("=12")[1].note == "budget = 12_"
+    assert dialled("=12\r")[1].note == ""
+
+
+def test_only_keys_that_do_something_are_told() -> None:
+    told: list[int | None] = []
+    dial = Dial(ThinkingBudget(512), lambda: told.append(dial.limit))
+    dial.press("+")  # it is not thinking yet
+    dial.thought(112)
+    for key in "+x-":
+        dial.press(key)
+    assert told == [912, 512]
+
+
+@given(st.text(" +-=\x1b\r0123none"))
+def test_keys_do_nothing_before_the_first_thought_and_after_the_last(keys: str) -> None:
+    budget = ThinkingBudget(512)
+    dial = Dial(budget, lambda: None)
+    for key in keys:
+        dial.press(key)
+    dial.thought(1)
+    dial.close()
+    for key in keys:
+        dial.press(key)
+    assert (budget.limit, budget.stops, dial.note) == (512, 0, "")
+
+
+def test_a_turn_has_a_budget_of_its_own() -> None:
+    before = ThinkingBudget(512, given=False)
+    conversation = FakeConversation([], before)
+    with own_budget(conversation) as budget:  # type: ignore[arg-type]
+        assert (conversation.budget, budget.limit, budget.given) == (budget, 512, False)
+        budget.set(1024)
+        budget.stop()
+    assert conversation.budget is before
+    assert (before.limit, before.given, before.stops) == (512, False, 0)

@@ -1,0 +1,73 @@
+"""The short lines, word by word."""
+
+from __future__ import annotations
+
+import pytest
+
+from qwen3_mlx.cli import wording
+from qwen3_mlx.events import Reply, StopThinking, ThinkingStopped, Timing, ToolCall, Usage
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0, "0.0 s"), (3.24, "3.2 s"), (59.9, "59.9 s"), (59.96, "1 min 00 s"), (125, "2 min 05 s")],
+)
+def test_seconds(value: float, text: str) -> None:
+    assert wording.seconds(value) == text
+
+
+@pytest.mark.parametrize(
+    ("reason", "budget", "width", "line"),
+    [
+        ("natural", 512, None, "thought for 3.2 s · 118 of 512 tokens · stopped by itself"),
+        ("budget", 118, 80, "thought for 3.2 s · 118 of 118 tokens · stopped by the budget"),
+        ("user", None, 80, "thought for 3.2 s · 118 tokens · stopped by you"),
+        ("length", 512, 80, "thought for 3.2 s · 118 of 512 tokens · stopped for lack of room"),
+        ("natural", 512, 57, "thought for 3.2 s · 118 of 512 tokens · stopped by itself"),
+        ("natural", 512, 56, "thought 3.2 s · 118/512 · by itself"),
+        ("user", None, 40, "thought 3.2 s · 118 tokens · by you"),
+    ],
+)
+def test_what_is_left_of_the_thinking(
+    reason: StopThinking, budget: int | None, width: int | None, line: str
+) -> None:
+    assert wording.thought(ThinkingStopped(reason, 118, 3.21), budget, width) == line
+
+
+def reply(answer: str = "5", **changes: object) -> Reply:
+    fields: dict[str, object] = {
+        "thinking": "",
+        "tool_calls": (),
+        "stop_thinking": "off",
+        "finish_reason": "stop",
+        "usage": Usage(answer_tokens=1),
+        "timing": Timing(first_token_seconds=0.5),
+    }
+    return Reply(answer, **(fields | changes))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("given", "line"),
+    [
+        (reply(), None),
+        (reply(finish_reason="user"), "stopped"),
+        (
+            reply("", finish_reason="user"),
+            "stopped before an answer; the question is forgotten",
+        ),
+        (reply(finish_reason="length"), "cut off: no room is left for more tokens"),
+        (
+            reply(
+                finish_reason="tool_calls",
+                tool_calls=(ToolCall("weather", {}), ToolCall("time", {})),
+            ),
+            "asked for weather · time; no tools run here",
+        ),
+    ],
+)
+def test_how_a_turn_ended(given: Reply, line: str | None) -> None:
+    assert wording.ending(given) == line
+
+
+def test_a_rate_that_is_not_known_is_not_shown() -> None:
+    assert wording.statistics(reply()) == "1 token · first token after 0.50 s"
