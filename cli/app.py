@@ -104,7 +104,8 @@ def ask(
 @app.command()
 def convert(
     source: Annotated[
-        Path, typer.Argument(metavar="SRC", help="Folder of a checkpoint from Hugging Face.")
+        Path,
+        typer.Argument(metavar="SRC", help="A folder, a GGUF file or a Hugging Face repository."),
     ],
     destination: Annotated[Path, typer.Argument(metavar="DST", help="Folder to create.")],
     recipe: Annotated[
@@ -123,6 +124,10 @@ def convert(
     verify: Annotated[
         bool, typer.Option("--verify/--no-verify", help="Compare every tensor with the source.")
     ] = True,
+    delete_source: Annotated[
+        bool,
+        typer.Option("--delete-source", help="Fetch SRC a file at a time, and keep none of them."),
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what it would come to, and write nothing.")
     ] = False,
@@ -142,6 +147,7 @@ def convert(
         group_size=group_size,
         force=force,
         verify=verify,
+        delete_source=delete_source,
         as_json=as_json,
     )
 

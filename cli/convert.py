@@ -6,7 +6,7 @@ import json
 import shlex
 from pathlib import Path
 
-from qwen3_mlx.cli.progress import progress_of
+from qwen3_mlx.cli.progress import showing_progress
 from qwen3_mlx.cli.tables import columns
 from qwen3_mlx.cli.terminal import Terminal
 from qwen3_mlx.convert import Outlook, convert, outlook
@@ -23,6 +23,7 @@ def run(
     group_size: int | None,
     force: bool,
     verify: bool,
+    delete_source: bool,
     as_json: bool,
 ) -> None:
     """Converts, and prints where to.
@@ -30,7 +31,7 @@ def run(
     Raises:
         Qwen3Error: the source or the destination cannot be used, or the conversion failed.
     """
-    with progress_of("converting", terminal) as update:
+    with showing_progress(terminal) as update:
         folder = convert(
             source,
             destination,
@@ -38,7 +39,9 @@ def run(
             group_size=group_size,
             force=force,
             verify=verify,
-            progress=lambda state: update(state.done_bytes, state.total_bytes),
+            delete_source=delete_source,
+            progress=lambda state: update("converting", state.done_bytes, state.total_bytes),
+            fetched=lambda file, done, total: update(f"fetching {file}", done, total),
         )
     if as_json:
         terminal.data(json.dumps({"destination": str(folder), "recipe": recipe}))

@@ -1,4 +1,4 @@
-"""How far something long has come: a bar on a screen, a line for every tenth elsewhere.
+"""How far something long has come: bars on a screen, a line for every tenth elsewhere.
 
 Knows bytes done and bytes to do. Does not know what they are for.
 """
@@ -7,53 +7,78 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from qwen3_mlx.cli.filter import clean_line
 from qwen3_mlx.cli.terminal import Terminal
 
-Update: TypeAlias = Callable[[int, int], None]
-"""Takes bytes done and bytes in all."""
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+Update: TypeAlias = Callable[[str, int, int], None]
+"""Takes what is under way, bytes done and bytes in all."""
 
 
 @contextmanager
-def progress_of(what: str, terminal: Terminal) -> Iterator[Update]:
+def showing_progress(terminal: Terminal) -> Iterator[Update]:
     """Shows progress while the context lasts, and leaves no bar behind."""
     if not terminal.live:
-        yield Tenths(what, terminal).update
+        yield Tenths(terminal).update
         return
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+        TransferSpeedColumn,
+    )
 
-    columns = (TextColumn("{task.description}", markup=False), BarColumn(30), DownloadColumn())
-    bar = Progress(
-        *columns,
+    bars = Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(30),
+        DownloadColumn(),
+        TransferSpeedColumn(),
         TimeRemainingColumn(),
         console=terminal.console,
         transient=True,
         redirect_stdout=False,
         redirect_stderr=False,
     )
-    with bar:
-        task = bar.add_task(clean_line(what), total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+    with bars:
+        yield Bars(bars).update
+
+
+class Bars:
+    """A bar for each thing under way; one that is done goes when another begins."""
+
+    def __init__(self, bars: Progress) -> None:
+        self._bars = bars
+        self._tasks: dict[str, TaskID] = {}
+
+    def update(self, what: str, done: int, total: int) -> None:
+        """Takes what is under way, bytes done and bytes in all."""
+        if what not in self._tasks:
+            self._remove_finished()
+            self._tasks[what] = self._bars.add_task(clean_line(what))
+        self._bars.update(self._tasks[what], completed=done, total=total)
+
+    def _remove_finished(self) -> None:
+        for what, task in list(self._tasks.items()):
+            if next(t.finished for t in self._bars.tasks if t.id == task):
+                self._bars.remove_task(self._tasks.pop(what))
 
 
 class Tenths:
-    """Writes `[what 30 %]` once for each tenth that is reached.
+    """Writes `[converting 30 %]` once for each tenth that is reached."""
 
-    Args:
-        what: What is under way.
-        terminal: Where to.
-    """
-
-    def __init__(self, what: str, terminal: Terminal) -> None:
-        self._what = what
+    def __init__(self, terminal: Terminal) -> None:
         self._terminal = terminal
-        self._reached = 0
+        self._reached: dict[str, int] = {}
 
-    def update(self, done: int, total: int) -> None:
-        """Takes bytes done and bytes in all."""
+    def update(self, what: str, done: int, total: int) -> None:
+        """Takes what is under way, bytes done and bytes in all."""
         tenth = done * 10 // total if total else 0
-        if tenth > self._reached:
-            self._reached = tenth
-            self._terminal.aside(f"{self._what} {tenth * 10} %")
+        if tenth > self._reached.get(what, 0):
+            self._reached[what] = tenth
+            self._terminal.aside(f"{clean_line(what)} {tenth * 10} %")

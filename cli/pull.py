@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import shlex
+from functools import partial
 from pathlib import Path
 
 from qwen3_mlx.checkpoint import catalog, hub
 from qwen3_mlx.cli.config import Config, write_config
-from qwen3_mlx.cli.filter import clean_line
-from qwen3_mlx.cli.progress import progress_of
+from qwen3_mlx.cli.progress import showing_progress
 from qwen3_mlx.cli.terminal import Terminal
 
 
@@ -35,8 +35,8 @@ def fetch(name: str, terminal: Terminal) -> Path:
     Raises:
         Qwen3Error: there is no such model, or it cannot be fetched.
     """
-    with progress_of(f"fetching {clean_line(name)}", terminal) as update:
-        return hub.download(name, update)
+    with showing_progress(terminal) as update:
+        return hub.download(name, partial(update, f"fetching {name}"))
 
 
 def offer(name: str, terminal: Terminal) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from qwen3_mlx.cli.progress import progress_of
+from qwen3_mlx.cli.progress import showing_progress
 from qwen3_mlx.cli.tables import columns
 from qwen3_mlx.cli.terminal import Terminal
 from qwen3_mlx.convert import Verification, verify
@@ -21,11 +21,11 @@ def run(source: Path, destination: Path, terminal: Terminal, *, as_json: bool) -
     Raises:
         Qwen3Error: the two cannot be compared, or a tensor is not what it ought to be.
     """
-    with progress_of("comparing", terminal) as update:
+    with showing_progress(terminal) as update:
         found = verify(
             source,
             destination,
-            progress=lambda state: update(state.done_bytes, state.total_bytes),
+            progress=lambda state: update("comparing", state.done_bytes, state.total_bytes),
         )
     for line in [json.dumps(asdict(found))] if as_json else _as_lines(found):
         terminal.data(line)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from qwen3_mlx.convert.ledger import LEDGER
 from qwen3_mlx.convert.lock import locked
-from qwen3_mlx.errors import ConversionError, Qwen3Error, UsageError
+from qwen3_mlx.errors import ConversionError, FetchError, Qwen3Error, UsageError
 
 # From <fcntl.h> and <linux/fs.h>; from <sys/stdio.h> on macOS.
 AT_FDCWD = -100
@@ -34,12 +34,12 @@ HINTS = {
 }
 
 
-def find_destination(name: str | Path, source: Path, *, force: bool) -> Path:
+def find_destination(name: str | Path, source: Path | None, *, force: bool) -> Path:
     """The destination's path, links resolved, unless something would be lost there.
 
     Args:
         name: As the person gave it.
-        source: The source's folder, links resolved.
+        source: The source's folder, links resolved; None where it has none.
         force: Whether a model folder of that name may be replaced.
 
     Raises:
@@ -54,7 +54,14 @@ def find_destination(name: str | Path, source: Path, *, force: bool) -> Path:
     return destination
 
 
-def _check_destination(destination: Path, source: Path, *, force: bool) -> None:
+def _check_destination(destination: Path, source: Path | None, *, force: bool) -> None:
+    if source is not None:
+        _check_apart(destination, source)
+    if destination.exists():
+        _check_replaceable(destination, force=force)
+
+
+def _check_apart(destination: Path, source: Path) -> None:
     if destination.is_relative_to(source):
         raise UsageError(
             f"the destination {destination} lies inside the source {source}",
@@ -62,8 +69,6 @@ def _check_destination(destination: Path, source: Path, *, force: bool) -> None:
         )
     if source.is_relative_to(destination):
         raise UsageError(f"the destination {destination} holds the source {source}")
-    if destination.exists():
-        _check_replaceable(destination, force=force)
 
 
 def _check_replaceable(destination: Path, *, force: bool) -> None:
@@ -111,7 +116,8 @@ def _staged(staging: Path, destination: Path) -> Iterator[Path]:
         (staging / LEDGER).unlink(missing_ok=True)
         _publish(staging, destination)
     except BaseException as error:
-        keep = not isinstance(error, Qwen3Error) and (staging / LEDGER).exists()
+        at_fault = isinstance(error, Qwen3Error) and not isinstance(error, FetchError)
+        keep = not at_fault and (staging / LEDGER).exists()
         raise
     finally:
         if not keep:

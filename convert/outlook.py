@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from qwen3_mlx.convert.find import find_source
+from qwen3_mlx.convert.find import find_source, is_remote
 from qwen3_mlx.convert.kinds import Kind, kinds_of, notes_on
+from qwen3_mlx.convert.original import opened_remotely
 from qwen3_mlx.convert.plan import CHUNK_BYTES, Plan, make_plan
 from qwen3_mlx.convert.recipe_file import choose_recipe
-from qwen3_mlx.convert.sources import open_source
+from qwen3_mlx.convert.recipes import Recipe
+from qwen3_mlx.convert.sources import Source, open_source
 from qwen3_mlx.memory import cache_bytes
 from qwen3_mlx.model import Qwen3Config
 
@@ -50,13 +53,23 @@ class Outlook:
 def outlook(source: str | Path, recipe: str = "4bit", *, group_size: int | None = None) -> Outlook:
     """Plan a conversion; the arguments are those of `convert`.
 
+    Of a repository that is not on this machine only the headers are fetched.
+
     Raises:
         UsageError: The recipe or the group size cannot be used.
-        ModelNotFoundError: There is no such source.
+        ModelNotFoundError: There is no such source, or the Hub cannot be reached.
         ModelFileError: The source is damaged, incomplete or not supported.
+        FetchError: The connection broke off.
     """
-    model = open_source(find_source(source))
-    plan = make_plan(model, choose_recipe(recipe, group_size))
+    chosen = choose_recipe(recipe, group_size)
+    if not is_remote(str(source)):
+        return _outlook(open_source(find_source(source)), chosen)
+    with TemporaryDirectory() as folder, opened_remotely(str(source), Path(folder)) as original:
+        return _outlook(original.model, chosen)
+
+
+def _outlook(model: Source, recipe: Recipe) -> Outlook:
+    plan = make_plan(model, recipe)
     return Outlook(
         tuple(kinds_of(plan.targets)),
         (*model.warnings, *notes_on(plan, model.config.num_hidden_layers)),

@@ -5,23 +5,25 @@ Knows the order of the steps. Leaves each of them to the module that is named af
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from qwen3_mlx.checkpoint.load import CONFIG, open_checkpoint
 from qwen3_mlx.checkpoint.reader import INDEX
 from qwen3_mlx.convert.card import CARD, make_card
 from qwen3_mlx.convert.companions import mlx_config
-from qwen3_mlx.convert.digests import digests_of, names_of
-from qwen3_mlx.convert.find import find_source, origin_of
+from qwen3_mlx.convert.find import check_not_here, find_or_fetch
 from qwen3_mlx.convert.folder import find_destination, staged
 from qwen3_mlx.convert.job import job_of
 from qwen3_mlx.convert.ledger import Ledger
 from qwen3_mlx.convert.manifest import MANIFEST, make_manifest
-from qwen3_mlx.convert.outputs import compare_outputs
+from qwen3_mlx.convert.original import Original, opened, opened_remotely
+from qwen3_mlx.convert.outputs import Outputs, compare_outputs
 from qwen3_mlx.convert.plan import Plan, make_plan
 from qwen3_mlx.convert.recipe_file import choose_recipe
-from qwen3_mlx.convert.sources import Source, open_source
+from qwen3_mlx.convert.remote import Fetched
+from qwen3_mlx.convert.sources import Source
 from qwen3_mlx.convert.weights import Progress, WeightWriter
 from qwen3_mlx.convert.writer import to_json
 
@@ -34,7 +36,9 @@ def convert(
     group_size: int | None = None,
     force: bool = False,
     verify: bool = True,
+    delete_source: bool = False,
     progress: Callable[[Progress], None] | None = None,
+    fetched: Fetched | None = None,
 ) -> Path:
     """Convert a Qwen3 checkpoint in Hugging Face's format to MLX's.
 
@@ -42,8 +46,8 @@ def convert(
     complete and flushed, and not before.
 
     Args:
-        source: Folder of a dense or mixture-of-experts model in bfloat16, float16 or float32, or
-            the name of one that was fetched from the Hub.
+        source: A dense or mixture-of-experts model: a folder in Hugging Face's format or MLX's, a
+            GGUF file, or a repository on the Hub, which is fetched first if it is not there.
         destination: Folder to create.
         recipe: `4bit`, `8bit`, `mxfp4`, `mixed-4-6`, `mixed-4-8` (routers at 8 bits in all),
             `bf16`, or the path of a TOML file (:mod:`qwen3_mlx.convert.recipe_file`).
@@ -51,46 +55,79 @@ def convert(
             divide the width of a tensor, and a width that 32 does not divide is left whole.
         force: Replace the destination if it is a model folder.
         verify: Compare every tensor with the source once it is written.
+        delete_source: Fetch the source's files one at a time, and keep none for longer than it is
+            needed. The disk then holds the result and one or two of them.
         progress: Called after each tensor.
+        fetched: Called while a file comes from the Hub, with its name and bytes done and to do.
 
     Returns:
         The destination, as an absolute path.
 
     Raises:
         UsageError: The recipe, the group size or the destination cannot be used.
-        ModelNotFoundError: There is no such source.
+        ModelNotFoundError: There is no such source, or the Hub cannot be reached.
+        FetchError: The connection broke off.
         ModelFileError: The source is damaged, incomplete or not supported.
         NonFiniteError: The source holds NaN or infinite numbers.
         ConversionError: The destination could not be written.
     """
     chosen = choose_recipe(recipe, group_size)
-    folder = find_source(source)
+    if delete_source:
+        check_not_here(str(source))
+    folder = None if delete_source else find_or_fetch(source, fetched)
     target = find_destination(destination, folder, force=force)
-    model = open_source(folder)
-    plan = make_plan(model, chosen)
-    files = model.companions() | _new_files(plan, model)
-    named = names_of(folder, model.files)
-    with staged(target) as staging, digests_of(named) as digests:
-        ledger = Ledger.open(staging, job_of(plan, model, verify=verify))
-        if ledger.shards:
-            ledger.check_source(digests.result())
-        WeightWriter(plan, model, ledger, verify=verify, progress=progress).write(digests)
-        for name, data in files.items():
-            (staging / name).write_bytes(data)
-        _write_provenance(plan, model, ledger, origin_of(folder))
+    with _opened(source, folder, target, fetched) as original:
+        plan = make_plan(original.model, chosen)
+        with staged(target) as staging:
+            ledger = Ledger.open(staging, job_of(plan, original.model, verify=verify))
+            _write(plan, original, ledger, verify=verify, progress=progress)
     return target
 
 
-def _write_provenance(
-    plan: Plan, model: Source, ledger: Ledger, origin: Mapping[str, object]
+def _opened(
+    source: str | Path, folder: Path | None, target: Path, fetched: Fetched | None
+) -> AbstractContextManager[Original]:
+    if folder is not None:
+        return opened(folder)
+    return opened_remotely(str(source), target.with_name(f".{target.name}.source"), fetched)
+
+
+def _write(
+    plan: Plan,
+    original: Original,
+    ledger: Ledger,
+    *,
+    verify: bool,
+    progress: Callable[[Progress], None] | None,
 ) -> None:
+    """Everything that the destination holds."""
+    model = original.model
+    files = model.companions() | _new_files(plan, model)
+    if ledger.shards:
+        ledger.check_source(original.digests.result())
+    writer = WeightWriter(
+        plan, model, ledger, verify=verify, progress=progress, release=original.release
+    )
+    writer.write(original.digests)
+    for name, data in files.items():
+        (ledger.folder / name).write_bytes(data)
+    _write_provenance(plan, original, ledger)
+
+
+def _write_provenance(plan: Plan, original: Original, ledger: Ledger) -> None:
     """The card, and last the manifest: it says that everything else is there."""
     folder, checks = ledger.folder, ledger.checks
-    stored = open_checkpoint(folder).tensors
-    outputs = compare_outputs(model, plan.targets, stored, folder) if checks else None
-    manifest = make_manifest(plan, ledger, origin)
+    outputs = _compared(plan, original, folder) if checks else None
+    manifest = make_manifest(plan, ledger, original.origin)
     (folder / CARD).write_text(make_card(plan, manifest, checks, outputs), "utf-8")
     (folder / MANIFEST).write_text(to_json(manifest), "utf-8")
+
+
+def _compared(plan: Plan, original: Original, folder: Path) -> Outputs | None:
+    """What rounding did to the outputs; None where the source is not kept."""
+    if original.release is not None:
+        return None
+    return compare_outputs(original.model, plan.targets, open_checkpoint(folder).tensors, folder)
 
 
 def _new_files(plan: Plan, model: Source) -> dict[str, bytes]:

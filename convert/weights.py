@@ -17,6 +17,7 @@ from qwen3_mlx.convert.check import Check, check_tensor
 from qwen3_mlx.convert.ledger import Ledger
 from qwen3_mlx.convert.plan import Plan, Shard, Target
 from qwen3_mlx.convert.quantize import check_finite
+from qwen3_mlx.convert.readers import Readers
 from qwen3_mlx.convert.rounding import rounded
 from qwen3_mlx.convert.sources import Source
 from qwen3_mlx.convert.writer import ShardWriter
@@ -47,6 +48,7 @@ class WeightWriter:
         ledger: What is done already, and where.
         verify: Whether every tensor is compared with the source once it is written.
         progress: Called after each tensor.
+        release: Told of each of the source's files that is not needed any more, or None.
     """
 
     def __init__(
@@ -57,12 +59,14 @@ class WeightWriter:
         *,
         verify: bool,
         progress: Callable[[Progress], None] | None,
+        release: Callable[[Path], None] | None = None,
     ) -> None:
         self._plan = plan
         self._source = source
         self._ledger = ledger
         self._verify = verify
         self._progress = progress
+        self._readers = Readers(source, plan.targets, release) if release else None
         self._done = 0
 
     def write(self, digests: Future[dict[str, str]]) -> None:
@@ -76,13 +80,16 @@ class WeightWriter:
         """
         for shard in self._plan.shards:
             if shard.name in self._ledger.shards:
-                self._advance(shard.targets[-1], sum(target.nbytes for target in shard.targets))
+                for target in shard.targets:
+                    self._advance(target)
             else:
                 checks = self._write_shard(shard, self._ledger.folder / shard.name)
                 self._ledger.note(shard.name, {c.name: asdict(c) for c in checks}, digests.result())
 
-    def _advance(self, target: Target, nbytes: int) -> None:
-        self._done += nbytes
+    def _advance(self, target: Target) -> None:
+        self._done += target.nbytes
+        if self._readers is not None:
+            self._readers.done(target)
         if self._progress is not None:
             self._progress(Progress(target.name, self._done, self._plan.total_bytes))
 
@@ -96,7 +103,7 @@ class WeightWriter:
                 if self._verify:
                     writer.flush()
                     checks.append(self._checked(target, stored))
-                self._advance(target, target.nbytes)
+                self._advance(target)
         return checks
 
     def _write_target(self, target: Target, writer: ShardWriter) -> None:

@@ -38,6 +38,10 @@ class ModelNotFoundError(Qwen3Error):
     exit_code = 3
 
 
+class FetchError(Qwen3Error):
+    """A connection broke off; the same call goes on where it broke (exit code 1)."""
+
+
 class ModelTooLargeError(Qwen3Error):
     """The model does not fit into this machine's memory (exit code 4)."""
 

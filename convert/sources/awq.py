@@ -41,6 +41,10 @@ class AwqTensor:
     scales: TensorInfo
     group_size: int
 
+    @property
+    def parts(self) -> tuple[TensorInfo, ...]:
+        return self.codes, self.zeros, self.scales
+
     def read(self, start: int, stop: int) -> mx.array:
         groups = column_groups(self.info.shape[1], self.group_size)
         scales = read_tensor(self.scales)[:, start:stop].T

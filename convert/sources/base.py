@@ -54,6 +54,9 @@ class Source(Protocol):
     def rows(self, name: str) -> tuple[Rows, ...]:
         """The rows that make up the network's tensor of that name, in order."""
 
+    def files_of(self, tensor: str) -> frozenset[Path]:
+        """Those of `files` that the numbers of a source's tensor are read from."""
+
     def dtype(self, tensor: str) -> mx.Dtype:
         """What the numbers of a source's tensor are written as where they are kept whole.
 
@@ -73,6 +76,10 @@ class Tensor(Protocol):
 
         The place in the file is that of its numbers as they are packed.
         """
+
+    @property
+    def parts(self) -> tuple[TensorInfo, ...]:
+        """What it is read from."""
 
     def read(self, start: int, stop: int) -> mx.array:
         """Its rows `start` to `stop`, [stop - start, width]; see :meth:`Source.read`."""

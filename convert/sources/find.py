@@ -33,12 +33,13 @@ DTYPES = {"bfloat16": "BF16", "float16": "F16", "float32": "F32"}
 Packing = Callable[[Fields, Mapping[str, TensorInfo]], dict[str, Tensor]]
 
 
-def open_source(path: Path) -> Source:
+def open_source(path: Path, take: Callable[[Path], None] | None = None) -> Source:
     """Open a model to convert, once its headers and config have been found to agree.
 
     Args:
         path: A folder in Hugging Face's format: bfloat16, float16, float32, Qwen's FP8, AWQ or
             GPTQ; or one that MLX has quantized. Or a GGUF file.
+        take: Called with a file before numbers are read from it.
 
     Raises:
         UnsupportedModelError: It asks for something that is not implemented.
@@ -56,6 +57,7 @@ def open_source(path: Path) -> Source:
         files=tuple(sorted({info.file for info in infos.values()})),
         companions=partial(read_companions, path),
         warnings=warnings,
+        take=take,
     )
 
 

@@ -41,6 +41,10 @@ class Fp8Tensor:
     codes: TensorInfo
     scales: TensorInfo
 
+    @property
+    def parts(self) -> tuple[TensorInfo, ...]:
+        return self.codes, self.scales
+
     def read(self, start: int, stop: int) -> mx.array:
         numbers = from_e4m3(read_rows(self.codes, start, stop))
         return numbers * self._scales(start, stop)[:, : self.codes.shape[-1]]

@@ -70,6 +70,10 @@ class GptqTensor:
     groups: TensorInfo | None
     form: GptqFormat
 
+    @property
+    def parts(self) -> tuple[TensorInfo, ...]:
+        return tuple(p for p in (self.codes, self.zeros, self.scales, self.groups) if p)
+
     def read(self, start: int, stop: int) -> mx.array:
         codes = self.form.unpack(mx.contiguous(read_tensor(self.codes)[:, start:stop].T))
         scales = read_tensor(self.scales)[:, start:stop].T

@@ -41,6 +41,10 @@ class MlxTensor:
     biases: TensorInfo | None
     spec: QuantSpec
 
+    @property
+    def parts(self) -> tuple[TensorInfo, ...]:
+        return tuple(part for part in (self.codes, self.scales, self.biases) if part)
+
     def read(self, start: int, stop: int) -> mx.array:
         return mx.dequantize(
             read_rows(self.codes, start, stop),

@@ -30,6 +30,7 @@ class ModelSource:
         files: As `Source.files`.
         companions: As `Source.companions`.
         warnings: As `Source.warnings`.
+        take: Called with a file before numbers are read from it; None where all are there.
 
     Raises:
         UnsupportedModelError: The config asks for something that is not implemented.
@@ -45,6 +46,7 @@ class ModelSource:
         files: tuple[Path, ...],
         companions: Callable[[], dict[str, bytes]],
         warnings: tuple[str, ...] = (),
+        take: Callable[[Path], None] | None = None,
     ) -> None:
         self.raw_config = raw_config
         self.config = Qwen3Config.from_hf(raw_config)
@@ -52,6 +54,7 @@ class ModelSource:
         self.companions = companions
         self.warnings = warnings
         self._tensors = tensors
+        self._take = take
         infos = {name: tensor.info for name, tensor in tensors.items()}
         self._origins = place_tensors(where, self.config, expected_tensors(self.config, {}), infos)
 
@@ -61,10 +64,16 @@ class ModelSource:
             return _halves(origin, self._tensors[origin.names[0]].info)
         return tuple(_all_rows(self._tensors[tensor].info) for tensor in origin.names)
 
+    def files_of(self, tensor: str) -> frozenset[Path]:
+        return frozenset(part.file for part in self._tensors[tensor].parts)
+
     def dtype(self, tensor: str) -> mx.Dtype:
         return DTYPES[self._tensors[tensor].info.dtype]
 
     def read(self, rows: Rows) -> mx.array:
+        if self._take is not None:
+            for file in sorted(self.files_of(rows.tensor)):
+                self._take(file)
         return self._tensors[rows.tensor].read(rows.start, rows.stop)
 
 

@@ -20,6 +20,10 @@ class WholeTensor:
 
     info: TensorInfo
 
+    @property
+    def parts(self) -> tuple[TensorInfo, ...]:
+        return (self.info,)
+
     def read(self, start: int, stop: int) -> mx.array:
         return read_rows(self.info, start, stop)
 

@@ -13,7 +13,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from qwen3_mlx.checkpoint.reader import read_json
-from qwen3_mlx.errors import ModelNotFoundError, Qwen3Error
+from qwen3_mlx.errors import FetchError, ModelNotFoundError
 from qwen3_mlx.model import Qwen3Config
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def fetch(repo: str, progress: Progress | None) -> Path:
 
     The config comes first, so that a model of another kind is refused before its weights come.
     """
-    with _explained(repo):
+    with explained(repo):
         config = _snapshot(repo, "config.json", progress=None, total=0) / "config.json"
         Qwen3Config.from_hf(read_json(config))
         return _snapshot(repo, *ALLOWED, progress=progress, total=_bytes_to_fetch(repo))
@@ -84,7 +84,7 @@ def _snapshot(repo: str, *patterns: str, progress: Progress | None, total: int) 
         repo,
         allow_patterns=list(patterns),
         ignore_patterns=IGNORED,
-        tqdm_class=_relay(progress, total),
+        tqdm_class=relay(progress, total),
     )
     return Path(path)
 
@@ -97,12 +97,12 @@ def _bytes_to_fetch(repo: str) -> int:
         allow_patterns=ALLOWED,
         ignore_patterns=IGNORED,
         dry_run=True,
-        tqdm_class=_relay(None, 0),
+        tqdm_class=relay(None, 0),
     )
     return sum(file.file_size or 0 for file in files if file.will_download)
 
 
-def _relay(progress: Progress | None, total: int) -> type[tqdm]:
+def relay(progress: Progress | None, total: int) -> type[tqdm]:
     """A progress bar that shows nothing and hands its counts on."""
     from huggingface_hub.utils.tqdm import tqdm
 
@@ -127,8 +127,13 @@ def _relay(progress: Progress | None, total: int) -> type[tqdm]:
 
 
 @contextmanager
-def _explained(repo: str) -> Iterator[None]:
-    """Turn huggingface_hub's errors into ours."""
+def explained(repo: str) -> Iterator[None]:
+    """Turn huggingface_hub's errors into ours.
+
+    Raises:
+        ModelNotFoundError: There is no such repository, or the Hub cannot be reached.
+        FetchError: The connection broke off.
+    """
     from huggingface_hub import errors
 
     # Of httpx or httpx2, whichever huggingface_hub is built on.
@@ -149,7 +154,7 @@ def _explained(repo: str) -> Iterator[None]:
             hint="Check the connection, HF_ENDPOINT and HF_HUB_OFFLINE.",
         ) from error
     except (OSError, http_error) as error:
-        raise Qwen3Error(
+        raise FetchError(
             f"fetching {repo} broke off: {_reason(error)}",
             hint="Run the same command again: files that are complete are kept.",
         ) from error

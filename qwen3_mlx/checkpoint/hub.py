@@ -103,7 +103,7 @@ def download(name: str, progress: Progress | None = None) -> Path:
         ModelNotFoundError: There is no such model, or the Hub cannot be reached.
         UnsupportedModelError: It is no Qwen3; nothing but its config was fetched.
         ModelFileError: It has no usable config.
-        Qwen3Error: The connection broke off for good, or the disk is full.
+        FetchError: The connection broke off for good, or the disk is full.
     """
     if name in bundled.NAMES:
         return _bundled(name).path

@@ -31,6 +31,7 @@ __all__ = [
     "read_rows",
     "read_tensor",
     "resolve_inside",
+    "weight_files",
 ]
 
 WEIGHTS = "model.safetensors"
@@ -53,6 +54,17 @@ DTYPES = {
     "U64": mx.uint64,
     "I64": mx.int64,
 }
+
+
+def weight_files(directory: Path) -> tuple[str, ...]:
+    """The names of the safetensors files that make up the model of a folder.
+
+    Raises:
+        ModelFileError: The index is damaged.
+    """
+    if is_there(directory / INDEX):
+        return tuple(sorted(set(_read_index(directory).values())))
+    return (WEIGHTS,)
 
 
 def model_tensors(directory: Path) -> dict[str, TensorInfo]:

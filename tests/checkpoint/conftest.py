@@ -1,18 +1,14 @@
-"""What the tests of model files share: small checkpoints on disk and a hub on the loopback."""
+"""What the tests of model files share: small checkpoints on disk."""
 
 from __future__ import annotations
 
-import importlib.util
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import mlx.core as mx
 import pytest
-
-if TYPE_CHECKING:
-    from tests.checkpoint.fake_hub import FakeHub
 
 DENSE: dict[str, object] = {
     "model_type": "qwen3",
@@ -164,29 +160,3 @@ def write_model(tmp_path: Path) -> WriteModel:
         return folder
 
     return write
-
-
-@pytest.fixture
-def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[FakeHub]:
-    """A fake hub that huggingface_hub talks to in this process, and an empty cache."""
-    from huggingface_hub import constants
-
-    server = _load_fake_hub()()
-    server.start()
-    monkeypatch.setattr(constants, "ENDPOINT", server.url)
-    template = server.url + "/{repo_id}/resolve/{revision}/{filename}"
-    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-    yield server
-    server.stop()
-
-
-def _load_fake_hub() -> type[FakeHub]:
-    spec = importlib.util.spec_from_file_location("fake_hub", Path(__file__).parent / "fake_hub.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    found: type[FakeHub] = module.FakeHub
-    return found

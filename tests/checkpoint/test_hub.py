@@ -13,7 +13,7 @@ from qwen3_mlx.checkpoint.catalog import CATALOG, find, largest_fitting
 from qwen3_mlx.errors import ModelFileError, ModelNotFoundError, Qwen3Error, UnsupportedModelError
 
 if TYPE_CHECKING:
-    from tests.checkpoint.fake_hub import FakeHub
+    from tests.fake_hub import FakeHub
 
 REPO = "somebody/Qwen3-mini"
 

@@ -29,9 +29,12 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, object]]:
         recipe: str,
         *,
         progress: Callable[[Progress], None],
+        fetched: Callable[[str, int, int], None],
         **wishes: object,
     ) -> Path:
         seen.append({"source": source, "destination": destination, "recipe": recipe, **wishes})
+        if wishes["delete_source"]:
+            fetched("part-1", 100, 100)
         for done in (25, 50, 100):
             progress(Progress("model.norm.weight", done, 100))
         return Path("/models") / destination
@@ -55,18 +58,29 @@ def test_the_result_is_on_stdout_and_the_way_there_on_stderr(
 @pytest.mark.parametrize(
     ("args", "wishes"),
     [
-        ([], {"recipe": "4bit", "group_size": None, "force": False, "verify": True}),
-        (
-            ["--recipe", "8bit", "--group-size", "32", "--force", "--no-verify"],
-            {"recipe": "8bit", "group_size": 32, "force": True, "verify": False},
-        ),
+        ([], {}),
+        (["--recipe", "8bit", "--group-size", "32"], {"recipe": "8bit", "group_size": 32}),
+        (["--force", "--no-verify"], {"force": True, "verify": False}),
+        (["--delete-source"], {"delete_source": True}),
     ],
 )
 def test_options_reach_the_converter(
     invoke: Invoke, calls: list[dict[str, object]], args: list[str], wishes: dict[str, object]
 ) -> None:
     invoke("convert", "a", "b", *args)
-    assert calls == [{"source": Path("a"), "destination": Path("b"), **wishes}]
+    plain = {
+        "recipe": "4bit",
+        "group_size": None,
+        "force": False,
+        "verify": True,
+        "delete_source": False,
+    }
+    assert calls == [{"source": Path("a"), "destination": Path("b"), **plain, **wishes}]
+
+
+def test_files_that_are_fetched_are_named(invoke: Invoke, calls: list[dict[str, object]]) -> None:
+    result = invoke("convert", "Qwen/Qwen3-8B", "b", "--delete-source")
+    assert result.stderr.startswith("[fetching part-1 100 %]\n[converting 20 %]\n")
 
 
 def test_json_names_the_result(invoke: Invoke, calls: list[dict[str, object]]) -> None:

@@ -38,6 +38,10 @@ class GgufTensor:
     packed: TensorInfo
     kind: str
 
+    @property
+    def parts(self) -> tuple[TensorInfo, ...]:
+        return (self.packed,)
+
     def read(self, start: int, stop: int) -> mx.array:
         data = read_rows(self.packed, start, stop).reshape(-1, KINDS[self.kind].nbytes)
         return KINDS[self.kind].decode(data).reshape(stop - start, self.info.shape[-1])

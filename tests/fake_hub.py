@@ -22,14 +22,16 @@ class FakeHub:
     Attributes:
         repos: Files by name, for each repository id.
         cut_after: Bytes of a file after which its connection breaks off, once.
-        fail: Files whose download is answered with an error for as long as they are named here.
-        fetched: (file, first byte) of every answer that carried a file.
+        fail: Files that answer with an error, but for their beginnings, while they are named here.
+        forged: Bytes that are sent in place of a file's own.
+        fetched: (file, first byte) of every answer that carried a file to its end.
     """
 
     def __init__(self) -> None:
         self.repos: dict[str, dict[str, bytes]] = {}
         self.cut_after: dict[str, int] = {}
         self.fail: set[str] = set()
+        self.forged: dict[str, bytes] = {}
         self.fetched: list[tuple[str, int]] = []
         hub = self
 
@@ -76,21 +78,22 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, *, with_body: bool) -> None:
         path = self.path.partition("?")[0]
-        if listing := re.fullmatch(r"/api/models/([^/]+/[^/]+)/(revision|tree)/[^/]+", path):
+        if listing := re.fullmatch(r"/api/models/([^/]+/[^/]+)(?:/(revision|tree)/[^/]+)?", path):
             self._describe(*listing.groups())
         elif file := re.fullmatch(r"/([^/]+/[^/]+)/resolve/[^/]+/(.+)", path):
             self._send_file(*file.groups(), with_body=with_body)
         else:
             self._send(404, b"", {})
 
-    def _describe(self, repo: str, what: str) -> None:
+    def _describe(self, repo: str, what: str | None) -> None:
         files = self.hub.repos.get(repo)
         if files is None:
             self._send(404, b"{}", {"X-Error-Code": "RepoNotFound"})
             return
-        info = {"id": repo, "sha": COMMIT, "siblings": [{"rfilename": name} for name in files]}
+        siblings = [_sibling(name, data) for name, data in files.items()]
+        info = {"id": repo, "sha": COMMIT, "siblings": siblings}
         tree = [_tree_entry(name, data) for name, data in files.items()]
-        body = json.dumps(info if what == "revision" else tree).encode()
+        body = json.dumps(tree if what == "tree" else info).encode()
         self._send(200, body, {"Content-Type": "application/json"})
 
     def _send_file(self, repo: str, name: str, *, with_body: bool) -> None:
@@ -98,17 +101,22 @@ class _Handler(BaseHTTPRequestHandler):
         if data is None:
             self._send(404, b"", {"X-Error-Code": "EntryNotFound"})
             return
-        if with_body and name in self.hub.fail:
-            self._send(500, b"", {})
-            return
-        start = int((self.headers.get("Range") or "bytes=0-")[6:].partition("-")[0])
-        headers = {"ETag": f'"{_sha1(data)}"', "X-Repo-Commit": COMMIT, "Accept-Ranges": "bytes"}
-        if start:
-            headers["Content-Range"] = f"bytes {start}-{len(data) - 1}/{len(data)}"
-        if with_body:
+        asked = self.headers.get("Range")
+        first, _, last = (asked or "bytes=0-")[6:].partition("-")
+        start, stop = int(first), min(int(last) + 1, len(data)) if last else len(data)
+        headers = {"ETag": f'"{_etag(name, data)}"', "X-Repo-Commit": COMMIT}
+        headers["Accept-Ranges"] = "bytes"
+        if asked:
+            headers["Content-Range"] = f"bytes {start}-{stop - 1}/{len(data)}"
+        cut = None
+        if with_body and stop == len(data):
+            if name in self.hub.fail:
+                self._send(500, b"", {})
+                return
             self.hub.fetched.append((name, start))
-        cut = self.hub.cut_after.pop(name, None) if with_body else None
-        self._send(206 if start else 200, data[start:], headers, with_body=with_body, cut=cut)
+            cut = self.hub.cut_after.pop(name, None)
+        body = self.hub.forged.get(name, data)[start:stop]
+        self._send(206 if asked else 200, body, headers, with_body=with_body, cut=cut)
 
     def _send(
         self,
@@ -129,8 +137,31 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
 
 
+def _sibling(name: str, data: bytes) -> dict[str, object]:
+    found: dict[str, object] = {"rfilename": name, "size": len(data), "blobId": _sha1(data)}
+    return found | ({"lfs": _lfs(data)} if _is_large(name) else {})
+
+
 def _tree_entry(name: str, data: bytes) -> dict[str, object]:
-    return {"type": "file", "path": name, "size": len(data), "oid": _sha1(data)}
+    found: dict[str, object] = {"type": "file", "path": name, "size": len(data), "oid": _sha1(data)}
+    return found | ({"lfs": {"oid": _sha256(data), **_lfs(data)}} if _is_large(name) else {})
+
+
+def _lfs(data: bytes) -> dict[str, object]:
+    return {"sha256": _sha256(data), "size": len(data), "pointerSize": 134}
+
+
+def _is_large(name: str) -> bool:
+    """Whether the Hub keeps such files outside of git."""
+    return name.endswith(".safetensors")
+
+
+def _etag(name: str, data: bytes) -> str:
+    return _sha256(data) if _is_large(name) else _sha1(data)
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
 
 
 def _sha1(data: bytes) -> str:
