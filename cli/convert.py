@@ -10,8 +10,7 @@ from qwen3_mlx.cli.progress import showing_progress
 from qwen3_mlx.cli.tables import columns
 from qwen3_mlx.cli.terminal import Terminal
 from qwen3_mlx.convert import Outlook, convert, outlook
-
-GIGABYTE = 10**9
+from qwen3_mlx.memory import shown_bytes
 
 
 def run(
@@ -91,22 +90,19 @@ def _as_lines(found: Outlook) -> list[str]:
             str(len(kind.names)),
             " x ".join(map(str, kind.shape)),
             kind.format,
-            _size(kind.nbytes),
+            shown_bytes(kind.nbytes),
         )
         for kind in found.kinds
     ]
     return [
         *columns(("tensors", "number", "shape", "format", "size"), rows),
         "",
-        f"weights       {_size(found.total_bytes)}, {found.bits_per_weight:.2f} bits a weight",
-        f"peak memory   {_size(found.peak_bytes)} at most, to convert",
+        f"weights       {shown_bytes(found.total_bytes)}, "
+        f"{found.bits_per_weight:.2f} bits a weight",
+        f"peak memory   {shown_bytes(found.peak_bytes)} at most, to convert",
         *(f"{f'{n // 1024}K context':13} {_mac(size)}" for n, size in found.smallest_macs.items()),
         *(f"note: {note}" for note in found.notes),
     ]
-
-
-def _size(nbytes: int) -> str:
-    return f"{nbytes / GIGABYTE:.3f} GB"
 
 
 def _mac(size: int | None) -> str:

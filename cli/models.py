@@ -29,7 +29,7 @@ def run(terminal: Terminal) -> None:
     """
     default = model_name(None)
     table = [("NAME", "SIZE", "")]
-    table += [(row.name, _size(row.nbytes), _notes(row, default)) for row in _rows()]
+    table += [(row.name, memory.shown_bytes(row.nbytes), _notes(row, default)) for row in _rows()]
     width = max(len(name) for name, _, _ in table)
     for name, size, notes in table:
         terminal.data(f"{name:<{width}}  {size:>8}  {notes}".rstrip())
@@ -56,7 +56,3 @@ def _too_large(model: catalog.CatalogModel, available: int) -> str:
 
 def _notes(row: Row, default: str) -> str:
     return ", ".join(filter(None, (*row.notes, "default" if row.name == default else "")))
-
-
-def _size(nbytes: float) -> str:
-    return f"{nbytes / 1e9:.1f} GB" if nbytes >= 1e8 else f"{nbytes / 1e6:.1f} MB"

@@ -11,9 +11,9 @@ from typing import Any
 from qwen3_mlx.convert.kinds import Kind, kinds_of
 from qwen3_mlx.convert.outputs import Outputs
 from qwen3_mlx.convert.plan import Plan
+from qwen3_mlx.memory import shown_bytes
 
 CARD = "README.md"
-GIGABYTE = 10**9
 
 
 def make_card(
@@ -55,7 +55,7 @@ def _made(plan: Plan, manifest: Mapping[str, Any]) -> str:
     tools = " and ".join(f"{name} {version}" for name, version in versions.items())
     return (
         f"Made from `{source['name']}`{revision} with the recipe `{plan.recipe.name}` by {tools}. "
-        f"{plan.total_bytes / GIGABYTE:.3f} GB, {bits_per_weight(plan):.2f} bits a weight.\n\n"
+        f"{shown_bytes(plan.total_bytes)}, {bits_per_weight(plan):.2f} bits a weight.\n\n"
         "    qwen3-mlx chat -m FOLDER\n    mlx_lm.generate --model FOLDER --prompt hello"
     )
 

@@ -20,7 +20,7 @@ from qwen3_mlx.convert.plan import Target
 from qwen3_mlx.convert.rounding import restored
 from qwen3_mlx.convert.sources import Source
 from qwen3_mlx.errors import ModelFileError
-from qwen3_mlx.memory import GIGABYTE, machine_memory
+from qwen3_mlx.memory import machine_memory, shown_bytes
 from qwen3_mlx.model import Qwen3Config
 from qwen3_mlx.model.layers import DecoderLayer
 from qwen3_mlx.model.rope import Rope
@@ -69,7 +69,7 @@ def compare_outputs(
     """
     needed = _needed_bytes(targets)
     if needed > machine_memory():
-        return Outputs(None, 0.0, 0, f"it would take {needed / GIGABYTE:.1f} GB of memory")
+        return Outputs(None, 0.0, 0, f"it would take {shown_bytes(needed)} of memory")
     try:
         prompts = _prompt_ids(folder, source.config.vocab_size)
     except ModelFileError as error:

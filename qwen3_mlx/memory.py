@@ -53,11 +53,14 @@ def check_memory(weights: int, cache: int, *, tokens: int, available: int | None
     if weights <= limit:
         hint = "Ask for a shorter context (--context), or choose a smaller model."
     raise ModelTooLargeError(
-        f"the model needs {_gigabytes(weights)} for its weights and {_gigabytes(cache)} for "
-        f"{tokens} tokens of context, and this machine has {_gigabytes(limit)} for it",
+        f"the model needs {shown_bytes(weights)} for its weights and {shown_bytes(cache)} for "
+        f"{tokens} tokens of context, and this machine has {shown_bytes(limit)} for it",
         hint=hint,
     )
 
 
-def _gigabytes(count: int) -> str:
-    return f"{count / GIGABYTE:.2f} GB"
+def shown_bytes(count: float) -> str:
+    """A size for people: ``17.2 GB``, ``6.0 MB``, ``0.5 kB``."""
+    if count >= 0.1 * GIGABYTE:
+        return f"{count / GIGABYTE:.1f} GB"
+    return f"{count / 10**6:.1f} MB" if count >= 10**5 else f"{count / 10**3:.1f} kB"

@@ -24,8 +24,8 @@ def test_weights_alone_too_large() -> None:
         memory.check_memory(18_400_000_000, 1_070_000_000, tokens=4096, available=16_000_000_000)
     assert caught.value.exit_code == 4
     assert caught.value.message == (
-        "the model needs 18.40 GB for its weights and 1.07 GB for 4096 tokens of context, "
-        "and this machine has 16.00 GB for it"
+        "the model needs 18.4 GB for its weights and 1.1 GB for 4096 tokens of context, "
+        "and this machine has 16.0 GB for it"
     )
     assert caught.value.hint == "Choose a smaller model: `qwen3-mlx models` lists sizes."
 

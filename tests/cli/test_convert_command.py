@@ -104,11 +104,11 @@ def test_a_dry_run_prints_the_plan(invoke: Invoke) -> None:
     result = invoke("convert", "a", "b", "--dry-run")
     assert result.stdout.splitlines() == [
         "tensors           number  shape     format        size",
-        "self_attn.q_proj  2       128 x 96  4 bits by 32  0.002 GB",
-        "model.norm        1       128       bfloat16      0.001 GB",
+        "self_attn.q_proj  2       128 x 96  4 bits by 32  2.0 MB",
+        "model.norm        1       128       bfloat16      1.0 MB",
         "",
-        "weights       0.003 GB, 4.25 bits a weight",
-        "peak memory   0.268 GB at most, to convert",
+        "weights       3.0 MB, 4.25 bits a weight",
+        "peak memory   0.3 GB at most, to convert",
         "8K context    fits on a Mac with 8 GB",
         "32K context   fits on no Mac",
         "note: q: smaller groups",
