@@ -1,26 +1,25 @@
 """What rounding did to what the model says: source and result, run side by side.
 
-Knows how to run a network with one layer in memory at a time, in float32, so that a source of
-any format can be run, and one that is larger than memory. Does not judge what it measures.
+Knows how to run a network in float32 with a few rows in memory at a time, so that a source of any
+format can be run, and one that is larger than memory. Does not judge what it measures.
 """
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import cast
 
 import mlx.core as mx
 
-from qwen3_mlx.checkpoint.layout import expected_tensors
 from qwen3_mlx.checkpoint.reader import TensorInfo, read_rows
 from qwen3_mlx.convert.plan import Target
 from qwen3_mlx.convert.rounding import restored
-from qwen3_mlx.convert.sources import Source
+from qwen3_mlx.convert.sources import Rows, Source
+from qwen3_mlx.convert.streamed import ReadRows, ReadWeight, product, streamed
 from qwen3_mlx.errors import ModelFileError
-from qwen3_mlx.memory import machine_memory, shown_bytes
 from qwen3_mlx.model import Qwen3Config
 from qwen3_mlx.model.layers import DecoderLayer
 from qwen3_mlx.model.rope import Rope
@@ -32,10 +31,7 @@ PROMPTS = (
     "17 + 25 = 42, 30 - 12 = 18 and 6 * 7 =",
     "春眠不觉晓，处处闻啼鸟。夜来风雨声，",
 )
-FLOAT_BYTES = 4
-LAYER = re.compile(r"model\.layers\.\d+\.")
-
-Weights = Callable[[str], mx.array]
+EMBEDDING = "model.embed_tokens.weight"
 
 
 @dataclass(frozen=True)
@@ -57,7 +53,11 @@ class Outputs:
 
 
 def compare_outputs(
-    source: Source, targets: Sequence[Target], stored: Mapping[str, TensorInfo], folder: Path
+    source: Source,
+    targets: Sequence[Target],
+    stored: Mapping[str, TensorInfo],
+    folder: Path,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Outputs:
     """Run a few fixed prompts through the source and through what became of it.
 
@@ -66,28 +66,17 @@ def compare_outputs(
         targets: What became of each of the network's tensors.
         stored: The tensors of the result's files, by name.
         folder: The result, for its tokenizer.
+        progress: Called with layers run and layers to run, of both together.
     """
-    needed = _needed_bytes(targets)
-    if needed > machine_memory():
-        return Outputs(None, 0.0, 0, f"it would take {shown_bytes(needed)} of memory")
     try:
         prompts = _prompt_ids(folder, source.config.vocab_size)
     except ModelFileError as error:
         return Outputs(None, 0.0, 0, f"the tokenizer cannot be used: {error.message}")
     made = {target.name: target for target in targets}
-    before = _run(source.config, lambda name: _original(made[name], source), prompts)
-    after = _run(source.config, lambda name: _stored(made[name], stored), prompts)
+    run = Runs(source.config, prompts, progress)
+    before = run(lambda name, *rows: _original(made[name], source, *rows))
+    after = run(lambda name, *rows: _stored(made[name], stored, *rows))
     return _difference(before, after)
-
-
-def _needed_bytes(targets: Sequence[Target]) -> int:
-    """Of the largest layer, and of what is no layer, in float32."""
-    sizes: dict[str, int] = {}
-    for target in targets:
-        layer = LAYER.match(target.name)
-        key = layer[0] if layer else ""
-        sizes[key] = sizes.get(key, 0) + math.prod(target.shape) * FLOAT_BYTES
-    return sizes.pop("") + max(sizes.values())
 
 
 def _prompt_ids(folder: Path, vocabulary: int) -> list[mx.array]:
@@ -97,47 +86,82 @@ def _prompt_ids(folder: Path, vocabulary: int) -> list[mx.array]:
     return [mx.array([prompt]) for prompt in ids if prompt]
 
 
-def _original(target: Target, source: Source) -> mx.array:
-    """A tensor of the source in float32."""
-    rows = [source.read(part).astype(mx.float32) for part in target.parts]
-    return mx.concatenate(rows).reshape(target.shape)
+def _original(target: Target, source: Source, start: int, stop: int) -> mx.array:
+    """Rows of a tensor of the source in float32."""
+    found, first = [], 0
+    for part in target.parts:
+        low, high = max(start - first, 0), min(stop - first, part.stop - part.start)
+        if low < high:
+            rows = Rows(part.tensor, part.start + low, part.start + high)
+            found.append(source.read(rows).astype(mx.float32))
+        first += part.stop - part.start
+    return mx.concatenate(found)
 
 
-def _stored(target: Target, stored: Mapping[str, TensorInfo]) -> mx.array:
-    """A tensor of the result in float32."""
-    rows = math.prod(target.shape[:-1])
-    parts = {t.name: read_rows(stored[t.name], 0, rows) for t in target.stored}
-    return restored(target, parts).reshape(target.shape)
+def _stored(target: Target, stored: Mapping[str, TensorInfo], start: int, stop: int) -> mx.array:
+    """Rows of a tensor of the result in float32."""
+    return restored(target, {t.name: read_rows(stored[t.name], start, stop) for t in target.stored})
 
 
-def _run(config: Qwen3Config, weights: Weights, prompts: list[mx.array]) -> mx.array:
-    """Log-probabilities of the token after each of the prompts' tokens, [tokens, vocabulary]."""
-    embedding = weights("model.embed_tokens.weight")
-    states = [embedding[ids] for ids in prompts]
-    rope = Rope(config)
-    for number in range(config.num_hidden_layers):
-        layer = _layer(config, rope, number, weights)
-        states = [layer(state, None) for state in states]
-        mx.eval(states)
-    norm = weights("model.norm.weight")
-    head = embedding if config.tie_word_embeddings else weights("lm_head.weight")
-    joined = mx.concatenate([state[0] for state in states])
-    logits = mx.fast.rms_norm(joined, norm, config.rms_norm_eps) @ head.T
-    return logits - mx.logsumexp(logits, axis=-1, keepdims=True)
+class Runs:
+    """Runs the same prompts through networks of one shape, a few rows in memory at a time.
+
+    Args:
+        config: The networks'.
+        prompts: Ids, each [1, L].
+        progress: As for `compare_outputs`.
+    """
+
+    def __init__(
+        self,
+        config: Qwen3Config,
+        prompts: list[mx.array],
+        progress: Callable[[int, int], None] | None,
+    ) -> None:
+        self._config = config
+        self._prompts = prompts
+        self._progress = progress
+        self._done = 0
+
+    def __call__(self, read: ReadWeight) -> mx.array:
+        """The logits of the token after each of the prompts' tokens, [tokens, vocabulary]."""
+        config = self._config
+        states = [_embedded(ids, partial(read, EMBEDDING)) for ids in self._prompts]
+        rope = Rope(config)
+        for number in range(config.num_hidden_layers):
+            layer = DecoderLayer(config, rope, number)
+            layer = streamed(layer, f"model.layers.{number}.", read)
+            states = [layer(state, None) for state in states]
+            mx.eval(states)
+            self._advance()
+        norm = read("model.norm.weight", 0, 1)[0]
+        joined = mx.concatenate([state[0] for state in states])
+        head = partial(read, EMBEDDING if config.tie_word_embeddings else "lm_head.weight")
+        return product(
+            mx.fast.rms_norm(joined, norm, config.rms_norm_eps), head, 0, config.vocab_size
+        )
+
+    def _advance(self) -> None:
+        self._done += 1
+        if self._progress is not None:
+            self._progress(self._done, 2 * self._config.num_hidden_layers)
 
 
-def _layer(config: Qwen3Config, rope: Rope, number: int, weights: Weights) -> DecoderLayer:
-    prefix = f"model.layers.{number}."
-    names = [name for name in expected_tensors(config, {}) if name.startswith(prefix)]
-    layer = DecoderLayer(config, rope, number)
-    layer.load_weights([(name.removeprefix(prefix), weights(name)) for name in names])
-    return layer
+def _embedded(ids: mx.array, read: ReadRows) -> mx.array:
+    """Ids [1, L] -> [1, L, hidden]."""
+    rows = [read(number, number + 1) for number in cast(list[int], ids[0].tolist())]
+    return mx.concatenate(rows)[None]
 
 
 def _difference(before: mx.array, after: mx.array) -> Outputs:
-    divergence = (mx.exp(before) * (before - after)).sum(axis=-1).mean()
+    """From logits [tokens, vocabulary], a token at a time to save memory."""
+    divergences = []
+    for first, second in zip(before, after, strict=True):
+        first, second = first - mx.logsumexp(first), second - mx.logsumexp(second)
+        divergences.append((mx.exp(first) * (first - second)).sum())
+        mx.eval(divergences[-1])
     same = (before.argmax(axis=-1) == after.argmax(axis=-1)).mean()
-    return Outputs(_short(divergence), _short(same), before.shape[0])
+    return Outputs(_short(mx.stack(divergences).mean()), _short(same), before.shape[0])
 
 
 def _short(number: mx.array) -> float:

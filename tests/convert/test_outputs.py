@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import mlx.core as mx
 import pytest
 from mlx.nn.layers.activations import log_softmax
 
 from qwen3_mlx.checkpoint.load import load_checkpoint
-from qwen3_mlx.convert import convert, outputs, verify
+from qwen3_mlx.convert import convert, outputs, streamed, verify
 
 if TYPE_CHECKING:
     from tests.convert.conftest import Checkpoint
@@ -61,9 +61,31 @@ def test_without_a_tokenizer_nothing_is_run(moe: Checkpoint, tmp_path: Path) -> 
     assert "tokenizer" in found.reason
 
 
-def test_what_does_not_fit_is_not_run(
-    moe: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_how_much_is_read_at_a_time_makes_no_difference(
+    make_checkpoint: Callable[..., Checkpoint], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(outputs, "machine_memory", lambda: 1000)
-    source = moe.save(tmp_path / "source")
-    assert "memory" in verify(source, convert(source, tmp_path / "out")).outputs.reason
+    monkeypatch.setattr(outputs, "load_tokenizer", lambda folder: Bytes())
+    source = make_checkpoint({}).save(tmp_path / "source")
+    folder = convert(source, tmp_path / "out")
+    whole = verify(source, folder).outputs
+    monkeypatch.setattr(streamed, "CHUNK_BYTES", 5 * 128 * 4)  # five rows of 128
+    assert verify(source, folder).outputs == whole
+
+
+def test_no_more_than_a_chunk_is_read_at_a_time(
+    make_checkpoint: Callable[..., Checkpoint], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[int] = []
+    rows_of = streamed.chunks
+
+    def watched(*args: Any) -> Iterator[mx.array]:
+        for rows in rows_of(*args):
+            read.append(rows.size * 4)
+            yield rows
+
+    monkeypatch.setattr(streamed, "chunks", watched)
+    monkeypatch.setattr(streamed, "CHUNK_BYTES", 5 * 192 * 4)
+    monkeypatch.setattr(outputs, "load_tokenizer", lambda folder: Bytes())
+    source = make_checkpoint({}).save(tmp_path / "source")
+    verify(source, convert(source, tmp_path / "out"))
+    assert 0 < max(read) <= 5 * 192 * 4
