@@ -16,7 +16,7 @@ from typing import Annotated
 import typer
 from typer.core import TyperGroup
 
-from qwen3_mlx.cli.options import Settings, with_settings
+from qwen3_mlx.cli.options import LearningMethod, Settings, with_settings
 from qwen3_mlx.cli.terminal import Terminal
 from qwen3_mlx.errors import Qwen3Error
 
@@ -128,6 +128,13 @@ def convert(
         bool,
         typer.Option("--delete-source", help="Fetch SRC a file at a time, and keep none of them."),
     ] = False,
+    calibrate: Annotated[
+        Path | None,
+        typer.Option("--calibrate", metavar="FILE", help="Text to learn from how to round."),
+    ] = None,
+    method: Annotated[
+        LearningMethod | None, typer.Option("--method", help="How it is learned.")
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what it would come to, and write nothing.")
     ] = False,
@@ -148,6 +155,8 @@ def convert(
         force=force,
         verify=verify,
         delete_source=delete_source,
+        calibrate=calibrate,
+        method=method,
         as_json=as_json,
     )
 

@@ -6,6 +6,7 @@ import json
 import shlex
 from pathlib import Path
 
+from qwen3_mlx.cli.options import LearningMethod
 from qwen3_mlx.cli.progress import showing_progress
 from qwen3_mlx.cli.tables import columns
 from qwen3_mlx.cli.terminal import Terminal
@@ -23,6 +24,8 @@ def run(
     force: bool,
     verify: bool,
     delete_source: bool,
+    calibrate: Path | None,
+    method: LearningMethod | None,
     as_json: bool,
 ) -> None:
     """Converts, and prints where to.
@@ -30,6 +33,8 @@ def run(
     Raises:
         Qwen3Error: the source or the destination cannot be used, or the conversion failed.
     """
+    if method is not None:
+        terminal.aside(f"learning how to round by {method.upper()}; this takes a while")
     with showing_progress(terminal) as update:
         folder = convert(
             source,
@@ -39,6 +44,8 @@ def run(
             force=force,
             verify=verify,
             delete_source=delete_source,
+            calibrate=calibrate,
+            method=method.value if method else None,
             progress=lambda state: update("converting", state.done_bytes, state.total_bytes),
             fetched=lambda file, done, total: update(f"fetching {file}", done, total),
         )

@@ -24,6 +24,14 @@ class Switch(StrEnum):
     OFF = "off"
 
 
+class LearningMethod(StrEnum):
+    """What `--method` takes."""
+
+    DWQ = "dwq"
+    GPTQ = "gptq"
+    AWQ = "awq"
+
+
 @dataclass(frozen=True, slots=True)
 class Budget:
     """A budget that a person gave: tokens, or None for no end."""

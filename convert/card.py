@@ -15,6 +15,22 @@ from qwen3_mlx.memory import shown_bytes
 
 CARD = "README.md"
 
+PLAIN = (
+    "Every tensor was read back and compared with the source: each bit is what rounding the "
+    "source's numbers gives. The error is the root of its energy relative to that of the numbers, "
+    "of the worst tensor of its kind; the worst group is the largest error relative to what the "
+    "format allows, which is 1."
+)
+LEARNED = "Every tensor was read back: each bit is what was learned."
+ERRORS = (
+    "The error is the root of its energy relative to that of the source's numbers, of the worst "
+    "tensor of its kind; the worst group is the largest error relative to what plain rounding may "
+    "make, which is 1."
+)
+OTHERS = (
+    "The weights are scaled against each other, and are not compared with the source's one by one."
+)
+
 
 def make_card(
     plan: Plan,
@@ -27,7 +43,7 @@ def make_card(
     Args:
         plan: What was done.
         manifest: As it stands beside it.
-        checks: What was found about each tensor, by name; empty if nothing was compared.
+        checks: What was found about each tensor, by name; empty if none was compared.
         outputs: How far source and result are apart; None if they were not compared.
     """
     source = manifest["source"]
@@ -35,8 +51,9 @@ def make_card(
         _head(source),
         f"# {source['name']} for MLX, {plan.recipe.name}",
         _made(plan, manifest),
+        *([_learned(manifest["learned"])] if "learned" in manifest else []),
         _table(plan, checks),
-        _found(checks, outputs),
+        _found(checks, outputs, is_learned="learned" in manifest),
         _files(source["sha256"]),
     ]
     return "\n\n".join(sections) + "\n"
@@ -60,6 +77,16 @@ def _made(plan: Plan, manifest: Mapping[str, Any]) -> str:
     )
 
 
+def _learned(learned: Mapping[str, Any]) -> str:
+    text, held = learned["text"], learned["held_out"]
+    return (
+        f"How to round was learned with mlx-lm's {learned['method'].upper()} from "
+        f"{learned['tokens']} tokens of `{text['name']}` (SHA-256 `{text['sha256']}`). Over "
+        f"{held['tokens']} other tokens of it, the KL divergence from the source is "
+        f"{held['kl']:g} nats a token; with plain rounding it is {held['kl_of_plain_rounding']:g}."
+    )
+
+
 def bits_per_weight(plan: Plan) -> float:
     """Of the whole model, scales and unquantized tensors included."""
     return 8 * plan.total_bytes / plan.parameters
@@ -78,15 +105,10 @@ def _row(kind: Kind, checks: Mapping[str, Mapping[str, Any]]) -> str:
     return f"| {kind.name} | {len(kind.names)} | {shape} | {kind.format} | {error} | {worst} |"
 
 
-def _found(checks: Mapping[str, object], outputs: Outputs | None) -> str:
-    if not checks:
+def _found(checks: Mapping[str, object], outputs: Outputs | None, *, is_learned: bool) -> str:
+    if not checks and outputs is None:
         return "The result was not compared with the source."
-    text = (
-        "Every tensor was read back and compared with the source: each bit is what rounding the "
-        "source's numbers gives. The error is the root of its energy relative to that of the "
-        "numbers, of the worst tensor of its kind; the worst group is the largest error relative "
-        "to what the format allows, which is 1."
-    )
+    text = f"{LEARNED} {ERRORS if checks else OTHERS}" if is_learned else PLAIN
     if outputs is None or outputs.kl is None:
         return text
     return (

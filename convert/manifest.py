@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from importlib.metadata import version
 from pathlib import Path
 
 from qwen3_mlx.checkpoint.files import is_there, read_json
@@ -19,20 +20,30 @@ from qwen3_mlx.convert.recipes import Recipe
 MANIFEST = "conversion.json"
 
 
-def make_manifest(plan: Plan, ledger: Ledger, origin: Mapping[str, object]) -> Entry:
+def make_manifest(
+    plan: Plan,
+    ledger: Ledger,
+    origin: Mapping[str, object],
+    learned: Mapping[str, object] | None = None,
+) -> Entry:
     """The manifest of a finished conversion.
 
     Args:
         plan: What was done.
         ledger: The finished shards, and the source's digests.
         origin: What the source is called, and its revision if it has one.
+        learned: How the rounding was learned; None if it was not.
     """
-    return {
+    manifest = {
         "source": {**origin, "sha256": ledger.source},
         "recipe": {"name": plan.recipe.name, "rules": _rules(plan.recipe)},
         "versions": versions(),
         "sha256": {name: entry["sha256"] for name, entry in ledger.shards.items()},
     }
+    if learned is None:
+        return manifest
+    tools = {**versions(), "mlx-lm": version("mlx-lm")}
+    return {**manifest, "versions": tools, "learned": learned}
 
 
 def _rules(recipe: Recipe) -> list[Entry]:
@@ -40,6 +51,15 @@ def _rules(recipe: Recipe) -> list[Entry]:
         {"modules": rule.pattern, **(asdict(rule.spec) if rule.spec else {"mode": None})}
         for rule in recipe.rules
     ]
+
+
+def is_learned(folder: Path) -> bool:
+    """Whether a folder's manifest says that its weights were learned, not rounded plainly.
+
+    Raises:
+        ModelFileError: The manifest is damaged.
+    """
+    return is_there(folder / MANIFEST) and "learned" in read_json(folder / MANIFEST)
 
 
 def recorded_digests(folder: Path) -> dict[str, str]:

@@ -7,17 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import asdict
 from pathlib import Path
 
 from qwen3_mlx.checkpoint.load import CONFIG, open_checkpoint
 from qwen3_mlx.checkpoint.reader import INDEX
+from qwen3_mlx.convert.calibrate import Method, find_calibration
 from qwen3_mlx.convert.card import CARD, make_card
+from qwen3_mlx.convert.check import check_tensor
 from qwen3_mlx.convert.companions import mlx_config
 from qwen3_mlx.convert.find import check_not_here, find_or_fetch
 from qwen3_mlx.convert.folder import find_destination, staged
 from qwen3_mlx.convert.job import job_of
-from qwen3_mlx.convert.ledger import Ledger
+from qwen3_mlx.convert.learn import Learned, learn
+from qwen3_mlx.convert.learned import as_stored
+from qwen3_mlx.convert.ledger import Entry, Ledger
 from qwen3_mlx.convert.manifest import MANIFEST, make_manifest
+from qwen3_mlx.convert.methods import check_method
 from qwen3_mlx.convert.original import Original, opened, opened_remotely
 from qwen3_mlx.convert.outputs import Outputs, compare_outputs
 from qwen3_mlx.convert.plan import Plan, make_plan
@@ -37,6 +43,8 @@ def convert(
     force: bool = False,
     verify: bool = True,
     delete_source: bool = False,
+    calibrate: str | Path | None = None,
+    method: Method | None = None,
     progress: Callable[[Progress], None] | None = None,
     fetched: Fetched | None = None,
 ) -> Path:
@@ -57,6 +65,8 @@ def convert(
         verify: Compare every tensor with the source once it is written.
         delete_source: Fetch the source's files one at a time, and keep none for longer than it is
             needed. The disk then holds the result and one or two of them.
+        calibrate: A text to learn from how to round: UTF-8, or JSON lines with a `text` each.
+        method: How it is learned, all weights in memory: `dwq`, `gptq`, or `awq` (dense models).
         progress: Called after each tensor.
         fetched: Called while a file comes from the Hub, with its name and bytes done and to do.
 
@@ -64,23 +74,31 @@ def convert(
         The destination, as an absolute path.
 
     Raises:
-        UsageError: The recipe, the group size or the destination cannot be used.
+        UsageError: The recipe, the group size, the destination, the method or its text cannot be
+            used.
         ModelNotFoundError: There is no such source, or the Hub cannot be reached.
         FetchError: The connection broke off.
         ModelFileError: The source is damaged, incomplete or not supported.
+        ModelTooLargeError: The weights do not fit into memory, and a method needs them there.
         NonFiniteError: The source holds NaN or infinite numbers.
         ConversionError: The destination could not be written.
     """
     chosen = choose_recipe(recipe, group_size)
+    calibration = find_calibration(calibrate, method, keeps_source=not delete_source)
     if delete_source:
         check_not_here(str(source))
     folder = None if delete_source else find_or_fetch(source, fetched)
     target = find_destination(destination, folder, force=force)
     with _opened(source, folder, target, fetched) as original:
         plan = make_plan(original.model, chosen)
+        if calibration is not None:
+            check_method(calibration.method, plan, original.model.config)
         with staged(target) as staging:
-            ledger = Ledger.open(staging, job_of(plan, original.model, verify=verify))
-            _write(plan, original, ledger, verify=verify, progress=progress)
+            learned = None if calibration is None else learn(plan, original.model, calibration)
+            sha256 = learned.sha256 if learned else None
+            job = job_of(plan, original.model, verify=verify, learned=sha256)
+            ledger = Ledger.open(staging, job)
+            _write(plan, original, ledger, learned, verify=verify, progress=progress)
     return target
 
 
@@ -96,6 +114,7 @@ def _write(
     plan: Plan,
     original: Original,
     ledger: Ledger,
+    learned: Learned | None,
     *,
     verify: bool,
     progress: Callable[[Progress], None] | None,
@@ -106,19 +125,29 @@ def _write(
     if ledger.shards:
         ledger.check_source(original.digests.result())
     writer = WeightWriter(
-        plan, model, ledger, verify=verify, progress=progress, release=original.release
+        plan if learned is None else as_stored(plan),
+        model if learned is None else learned.source,
+        ledger,
+        verify=verify,
+        progress=progress,
+        release=original.release,
     )
     writer.write(original.digests)
     for name, data in files.items():
         (ledger.folder / name).write_bytes(data)
-    _write_provenance(plan, original, ledger)
+    _write_provenance(plan, original, ledger, learned)
 
 
-def _write_provenance(plan: Plan, original: Original, ledger: Ledger) -> None:
+def _write_provenance(
+    plan: Plan, original: Original, ledger: Ledger, learned: Learned | None
+) -> None:
     """The card, and last the manifest: it says that everything else is there."""
     folder, checks = ledger.folder, ledger.checks
     outputs = _compared(plan, original, folder) if checks else None
-    manifest = make_manifest(plan, ledger, original.origin)
+    if learned is not None and checks:
+        checks = _errors(plan, original.model, folder) if learned.is_comparable else {}
+    record = learned.record if learned else None
+    manifest = make_manifest(plan, ledger, original.origin, record)
     (folder / CARD).write_text(make_card(plan, manifest, checks, outputs), "utf-8")
     (folder / MANIFEST).write_text(to_json(manifest), "utf-8")
 
@@ -128,6 +157,12 @@ def _compared(plan: Plan, original: Original, folder: Path) -> Outputs | None:
     if original.release is not None:
         return None
     return compare_outputs(original.model, plan.targets, open_checkpoint(folder).tensors, folder)
+
+
+def _errors(plan: Plan, model: Source, folder: Path) -> dict[str, Entry]:
+    """How far learned weights, found to be written as they were learned, are from the source's."""
+    stored = open_checkpoint(folder).tensors
+    return {t.name: asdict(check_tensor(t, model, stored)) for t in plan.targets}
 
 
 def _new_files(plan: Plan, model: Source) -> dict[str, bytes]:

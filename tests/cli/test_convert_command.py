@@ -62,6 +62,10 @@ def test_the_result_is_on_stdout_and_the_way_there_on_stderr(
         (["--recipe", "8bit", "--group-size", "32"], {"recipe": "8bit", "group_size": 32}),
         (["--force", "--no-verify"], {"force": True, "verify": False}),
         (["--delete-source"], {"delete_source": True}),
+        (
+            ["--calibrate", "text", "--method", "dwq"],
+            {"calibrate": Path("text"), "method": "dwq"},
+        ),
     ],
 )
 def test_options_reach_the_converter(
@@ -74,6 +78,8 @@ def test_options_reach_the_converter(
         "force": False,
         "verify": True,
         "delete_source": False,
+        "calibrate": None,
+        "method": None,
     }
     assert calls == [{"source": Path("a"), "destination": Path("b"), **plain, **wishes}]
 

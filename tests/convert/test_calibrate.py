@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import random
+import subprocess
+import sys
 import warnings
 from collections.abc import Callable
 from importlib import import_module
@@ -187,10 +189,11 @@ def test_the_same_text_gives_the_same_bytes(small: Path, text: Path, tmp_path: P
 
 
 def test_dwq_is_closer_to_the_source_than_plain_rounding(text: Path, tmp_path: Path) -> None:
-    """On text that nothing was learned from, and by more than a tenth."""
+    """On text that nothing was learned from; already after five steps, and on experts."""
+    text.write_text(sums(1, 26), "utf-8")
     folder = convert(MOE, tmp_path / "out", calibrate=text, method="dwq", verify=False)
     plain = convert(MOE, tmp_path / "plain", verify=False)
-    assert kl(MOE, folder, sums(3, 9)) < 0.9 * kl(MOE, plain, sums(3, 9))
+    assert kl(MOE, folder, sums(3, 9)) < 0.95 * kl(MOE, plain, sums(3, 9))
 
 
 def test_gptq_on_experts_leaves_embedding_and_routers_to_plain_rounding(
@@ -278,6 +281,7 @@ def test_gptq_leaves_no_matrix_whole(text: Path, tmp_path: Path) -> None:
         (b"", "is empty"),
         (b" \n", "is empty"),
         (b"\xff\xfe", "is not UTF-8"),
+        (b"1" * (2**25 + 1), "is larger than"),
         (b"What is 1+1?", "too short to learn from: it has [0-9]+ tokens"),
     ],
 )
@@ -330,11 +334,16 @@ def test_samples_come_from_all_over_a_long_text(monkeypatch: pytest.MonkeyPatch)
     assert samples.learned == [[2 * i, 2 * i + 1] for i in chosen if i not in chosen[::3]]
 
 
+def test_mlx_lm_is_imported_only_to_learn() -> None:
+    code = "import sys, qwen3_mlx.convert; print(*{'mlx_lm', 'transformers'} & sys.modules.keys())"
+    assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == ""
+
+
 def test_what_does_not_fit_into_memory_is_refused(
     text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(learn, "machine_memory", lambda: 10**6)
-    with pytest.raises(ModelTooLargeError, match="GB of memory"):
+    with pytest.raises(ModelTooLargeError, match="takes .* of memory at least"):
         convert(DENSE, tmp_path / "out", calibrate=text, method="dwq")
 
 
