@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 import shlex
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from qwen3_mlx.cli.options import LearningMethod
 from qwen3_mlx.cli.progress import showing_progress
 from qwen3_mlx.cli.tables import columns
 from qwen3_mlx.cli.terminal import Terminal
 from qwen3_mlx.convert import Outlook, convert, outlook
+from qwen3_mlx.convert.folder import staging_of
+from qwen3_mlx.convert.manifest import read_manifest
 from qwen3_mlx.memory import shown_bytes
 
 
@@ -35,7 +40,7 @@ def run(
     """
     if method is not None:
         terminal.aside(f"learning how to round by {method.upper()}; this takes a while")
-    with showing_progress(terminal) as update:
+    with _left_with_a_word(destination, terminal), showing_progress(terminal) as update:
         folder = convert(
             source,
             destination,
@@ -46,14 +51,43 @@ def run(
             delete_source=delete_source,
             calibrate=calibrate,
             method=method.value if method else None,
-            progress=lambda state: update("converting", state.done_bytes, state.total_bytes),
+            progress=lambda state: update(state.stage, state.done_bytes, state.total_bytes),
             fetched=lambda file, done, total: update(f"fetching {file}", done, total),
+            note=lambda sentence: terminal.aside(f"note: {sentence}"),
         )
+    found = read_manifest(folder)["found"]
     if as_json:
-        terminal.data(json.dumps({"destination": str(folder), "recipe": recipe}))
+        result = {"destination": str(folder), "recipe": recipe, "found": found}
+        terminal.data(json.dumps(result))
         return
     terminal.data(str(folder))
+    terminal.aside(_found(found))
     terminal.aside(f"talk to it: qwen3-mlx chat -m {shlex.quote(str(folder))}")
+
+
+@contextmanager
+def _left_with_a_word(destination: Path, terminal: Terminal) -> Iterator[None]:
+    """Says what an interruption leaves behind."""
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit):
+        kept = staging_of(destination.expanduser().absolute())
+        if kept.exists():
+            terminal.aside(
+                f"stopped; what is finished is kept in {kept}, and the same command goes on"
+            )
+        raise
+
+
+def _found(found: Mapping[str, Any] | None) -> str:
+    """What the comparison with the source came to."""
+    if found is None:
+        return "not compared with the source"
+    text = (
+        f"compared with the source: {found['tensors']} tensors are what they ought to be, "
+        f"the largest error is {found['error']:.1%}"
+    )
+    return text if found["kl"] is None else f"{text}, KL {found['kl']:g} nats a token"
 
 
 def plan(

@@ -25,7 +25,7 @@ def run(source: Path, destination: Path, terminal: Terminal, *, as_json: bool) -
         found = verify(
             source,
             destination,
-            progress=lambda state: update("comparing", state.done_bytes, state.total_bytes),
+            progress=lambda state: update(state.stage, state.done_bytes, state.total_bytes),
         )
     for line in [json.dumps(asdict(found))] if as_json else _as_lines(found):
         terminal.data(line)

@@ -5,7 +5,7 @@ Knows Markdown and the head that the Hugging Face Hub reads. Measures nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from qwen3_mlx.convert.kinds import Kind, kinds_of
@@ -52,6 +52,7 @@ def make_card(
         f"# {source['name']} for MLX, {plan.recipe.name}",
         _made(plan, manifest),
         *([_learned(manifest["learned"])] if "learned" in manifest else []),
+        *([_notes(manifest["notes"])] if manifest["notes"] else []),
         _table(plan, checks),
         _found(checks, outputs, is_learned="learned" in manifest),
         _files(source["sha256"]),
@@ -90,6 +91,10 @@ def _learned(learned: Mapping[str, Any]) -> str:
 def bits_per_weight(plan: Plan) -> float:
     """Of the whole model, scales and unquantized tensors included."""
     return 8 * plan.total_bytes / plan.parameters
+
+
+def _notes(notes: Sequence[str]) -> str:
+    return "\n".join(f"- {note}" for note in notes)
 
 
 def _table(plan: Plan, checks: Mapping[str, Mapping[str, Any]]) -> str:

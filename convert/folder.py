@@ -83,6 +83,11 @@ def _check_replaceable(destination: Path, *, force: bool) -> None:
         )
 
 
+def staging_of(destination: Path) -> Path:
+    """Where a destination is put together, and where what is finished of it is kept."""
+    return destination.with_name(f".{destination.name}.partial")
+
+
 @contextmanager
 def staged(destination: Path) -> Iterator[Path]:
     """A folder beside `destination`, which takes that name when the block ends well.
@@ -95,7 +100,7 @@ def staged(destination: Path) -> Iterator[Path]:
         ConversionError: The operating system refused to create, write, flush or rename, or
             another process is at work on the same destination.
     """
-    staging = destination.with_name(f".{destination.name}.partial")
+    staging = staging_of(destination)
     try:
         destination.parent.mkdir(parents=True, exist_ok=True)
         with locked(destination):

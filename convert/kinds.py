@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from qwen3_mlx.checkpoint.layout import Shape
 from qwen3_mlx.convert.plan import Plan, Target
 from qwen3_mlx.convert.recipes import Recipe
+from qwen3_mlx.convert.sources import Source
 
 LAYER = re.compile(r"^model\.layers\.\d+\.")
 
@@ -60,14 +61,15 @@ def format_of(target: Target) -> str:
     return f"{spec.bits} bits by {spec.group_size}" if spec.mode == "affine" else spec.mode
 
 
-def notes_on(plan: Plan, layers: int) -> list[str]:
-    """Where the groups that a recipe asks for do not divide a row, and what is done instead."""
+def notes_on(plan: Plan, source: Source) -> list[str]:
+    """What the source warns of, and where a recipe's groups do not divide a row."""
+    layers = source.config.num_hidden_layers
     notes = {
         place_of(target.name): _note(target, plan.recipe, layers)
         for target in plan.targets
         if len(target.shape) > 1
     }
-    return [f"{name}: {note}" for name, note in notes.items() if note]
+    return [*source.warnings, *(f"{name}: {note}" for name, note in notes.items() if note)]
 
 
 def _note(target: Target, recipe: Recipe, layers: int) -> str:

@@ -10,10 +10,12 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from qwen3_mlx.checkpoint.files import is_there, read_json
 from qwen3_mlx.convert.job import versions
 from qwen3_mlx.convert.ledger import Entry, Ledger
+from qwen3_mlx.convert.outputs import Outputs
 from qwen3_mlx.convert.plan import Plan
 from qwen3_mlx.convert.recipes import Recipe
 
@@ -46,11 +48,40 @@ def make_manifest(
     return {**manifest, "versions": tools, "learned": learned}
 
 
+def summary(
+    checks: Mapping[str, Mapping[str, Any]], outputs: Outputs | None
+) -> dict[str, object] | None:
+    """What the check of a conversion found, in a few figures; None where nothing was compared.
+
+    Args:
+        checks: What was found about each tensor, by name.
+        outputs: How far source and result are apart in what they say.
+    """
+    if not checks:
+        return None
+    return {
+        "tensors": len(checks),
+        "error": max(check["error"] for check in checks.values()),
+        "worst_group": max(check["worst"] for check in checks.values()),
+        "kl": outputs.kl if outputs else None,
+        "same_tokens": outputs.same if outputs and outputs.kl is not None else None,
+    }
+
+
 def _rules(recipe: Recipe) -> list[Entry]:
     return [
         {"modules": rule.pattern, **(asdict(rule.spec) if rule.spec else {"mode": None})}
         for rule in recipe.rules
     ]
+
+
+def read_manifest(folder: Path) -> Entry:
+    """The manifest of a converted folder.
+
+    Raises:
+        ModelFileError: It is missing or damaged.
+    """
+    return read_json(folder / MANIFEST)
 
 
 def is_learned(folder: Path) -> bool:
@@ -59,7 +90,7 @@ def is_learned(folder: Path) -> bool:
     Raises:
         ModelFileError: The manifest is damaged.
     """
-    return is_there(folder / MANIFEST) and "learned" in read_json(folder / MANIFEST)
+    return is_there(folder / MANIFEST) and "learned" in read_manifest(folder)
 
 
 def recorded_digests(folder: Path) -> dict[str, str]:
@@ -70,7 +101,7 @@ def recorded_digests(folder: Path) -> dict[str, str]:
     """
     if not is_there(folder / MANIFEST):
         return {}
-    stated = read_json(folder / MANIFEST).get("sha256")
+    stated = read_manifest(folder).get("sha256")
     return (
         {str(name): str(value) for name, value in stated.items()}
         if isinstance(stated, dict)

@@ -72,7 +72,7 @@ def _outlook(model: Source, recipe: Recipe) -> Outlook:
     plan = make_plan(model, recipe)
     return Outlook(
         tuple(kinds_of(plan.targets)),
-        (*model.warnings, *notes_on(plan, model.config.num_hidden_layers)),
+        tuple(notes_on(plan, model)),
         plan.total_bytes,
         8 * plan.total_bytes / plan.parameters,
         CHUNKS_IN_MEMORY * CHUNK_BYTES,

@@ -19,6 +19,7 @@ from qwen3_mlx.convert.plan import Target
 from qwen3_mlx.convert.rounding import restored
 from qwen3_mlx.convert.sources import Rows, Source
 from qwen3_mlx.convert.streamed import ReadRows, ReadWeight, product, streamed
+from qwen3_mlx.convert.weights import Progress
 from qwen3_mlx.errors import ModelFileError
 from qwen3_mlx.model import Qwen3Config
 from qwen3_mlx.model.layers import DecoderLayer
@@ -57,7 +58,7 @@ def compare_outputs(
     targets: Sequence[Target],
     stored: Mapping[str, TensorInfo],
     folder: Path,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Callable[[Progress], None] | None = None,
 ) -> Outputs:
     """Run a few fixed prompts through the source and through what became of it.
 
@@ -66,14 +67,15 @@ def compare_outputs(
         targets: What became of each of the network's tensors.
         stored: The tensors of the result's files, by name.
         folder: The result, for its tokenizer.
-        progress: Called with layers run and layers to run, of both together.
+        progress: Called after each layer.
     """
     try:
         prompts = _prompt_ids(folder, source.config.vocab_size)
     except ModelFileError as error:
         return Outputs(None, 0.0, 0, f"the tokenizer cannot be used: {error.message}")
     made = {target.name: target for target in targets}
-    run = Runs(source.config, prompts, progress)
+    nbytes = sum(target.nbytes for target in targets)
+    run = Runs(source.config, prompts, nbytes, progress)
     before = run(lambda name, *rows: _original(made[name], source, *rows))
     after = run(lambda name, *rows: _stored(made[name], stored, *rows))
     return _difference(before, after)
@@ -109,6 +111,7 @@ class Runs:
     Args:
         config: The networks'.
         prompts: Ids, each [1, L].
+        nbytes: Of the weights, for the progress.
         progress: As for `compare_outputs`.
     """
 
@@ -116,10 +119,12 @@ class Runs:
         self,
         config: Qwen3Config,
         prompts: list[mx.array],
-        progress: Callable[[int, int], None] | None,
+        nbytes: int,
+        progress: Callable[[Progress], None] | None,
     ) -> None:
         self._config = config
         self._prompts = prompts
+        self._nbytes = nbytes
         self._progress = progress
         self._done = 0
 
@@ -144,7 +149,9 @@ class Runs:
     def _advance(self) -> None:
         self._done += 1
         if self._progress is not None:
-            self._progress(self._done, 2 * self._config.num_hidden_layers)
+            layers = 2 * self._config.num_hidden_layers  # of both networks
+            done = self._nbytes * self._done // layers
+            self._progress(Progress(done, self._nbytes, "running prompts"))
 
 
 def _embedded(ids: mx.array, read: ReadRows) -> mx.array:

@@ -19,10 +19,11 @@ from qwen3_mlx.convert.companions import mlx_config
 from qwen3_mlx.convert.find import check_not_here, find_or_fetch
 from qwen3_mlx.convert.folder import find_destination, staged
 from qwen3_mlx.convert.job import job_of
+from qwen3_mlx.convert.kinds import notes_on
 from qwen3_mlx.convert.learn import Learned, learn
 from qwen3_mlx.convert.learned import as_stored
 from qwen3_mlx.convert.ledger import Entry, Ledger
-from qwen3_mlx.convert.manifest import MANIFEST, make_manifest
+from qwen3_mlx.convert.manifest import MANIFEST, make_manifest, summary
 from qwen3_mlx.convert.methods import check_method
 from qwen3_mlx.convert.original import Original, opened, opened_remotely
 from qwen3_mlx.convert.outputs import Outputs, compare_outputs
@@ -47,6 +48,7 @@ def convert(
     method: Method | None = None,
     progress: Callable[[Progress], None] | None = None,
     fetched: Fetched | None = None,
+    note: Callable[[str], None] | None = None,
 ) -> Path:
     """Convert a Qwen3 checkpoint in Hugging Face's format to MLX's.
 
@@ -69,6 +71,8 @@ def convert(
         method: How it is learned, all weights in memory: `dwq`, `gptq`, or `awq` (dense models).
         progress: Called after each tensor.
         fetched: Called while a file comes from the Hub, with its name and bytes done and to do.
+        note: Called before anything is written with each sentence that a person should know: that
+            the source is rounded already, where the recipe's groups do not fit.
 
     Returns:
         The destination, as an absolute path.
@@ -91,6 +95,9 @@ def convert(
     target = find_destination(destination, folder, force=force)
     with _opened(source, folder, target, fetched) as original:
         plan = make_plan(original.model, chosen)
+        for sentence in notes_on(plan, original.model):
+            if note is not None:
+                note(sentence)
         if calibration is not None:
             check_method(calibration.method, plan, original.model.config)
         with staged(target) as staging:
@@ -135,28 +142,40 @@ def _write(
     writer.write(original.digests)
     for name, data in files.items():
         (ledger.folder / name).write_bytes(data)
-    _write_provenance(plan, original, ledger, learned)
+    _write_provenance(plan, original, ledger, learned, progress)
 
 
 def _write_provenance(
-    plan: Plan, original: Original, ledger: Ledger, learned: Learned | None
+    plan: Plan,
+    original: Original,
+    ledger: Ledger,
+    learned: Learned | None,
+    progress: Callable[[Progress], None] | None,
 ) -> None:
     """The card, and last the manifest: it says that everything else is there."""
     folder, checks = ledger.folder, ledger.checks
-    outputs = _compared(plan, original, folder) if checks else None
+    outputs = _compared(plan, original, folder, progress) if checks else None
     if learned is not None and checks:
         checks = _errors(plan, original.model, folder) if learned.is_comparable else {}
     record = learned.record if learned else None
+    notes = notes_on(plan, original.model)
     manifest = make_manifest(plan, ledger, original.origin, record)
+    manifest |= {"notes": notes, "found": summary(checks, outputs)}
     (folder / CARD).write_text(make_card(plan, manifest, checks, outputs), "utf-8")
     (folder / MANIFEST).write_text(to_json(manifest), "utf-8")
 
 
-def _compared(plan: Plan, original: Original, folder: Path) -> Outputs | None:
+def _compared(
+    plan: Plan,
+    original: Original,
+    folder: Path,
+    progress: Callable[[Progress], None] | None,
+) -> Outputs | None:
     """What rounding did to the outputs; None where the source is not kept."""
     if original.release is not None:
         return None
-    return compare_outputs(original.model, plan.targets, open_checkpoint(folder).tensors, folder)
+    stored = open_checkpoint(folder).tensors
+    return compare_outputs(original.model, plan.targets, stored, folder, progress)
 
 
 def _errors(plan: Plan, model: Source, folder: Path) -> dict[str, Entry]:

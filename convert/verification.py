@@ -73,7 +73,7 @@ def verify(
     checks = tuple(_checks(targets, original, made, progress))
     learned = is_learned(folder)
     _refuse([c for c in checks if not learned and _is_bad(c, made, damaged)], damaged)
-    return Verification(checks, compare_outputs(original, targets, made.tensors, folder))
+    return Verification(checks, compare_outputs(original, targets, made.tensors, folder, progress))
 
 
 def _damaged_files(folder: Path) -> set[Path]:
@@ -96,7 +96,7 @@ def _checks(
         yield check_tensor(target, source, made.tensors)
         done += target.nbytes
         if progress is not None:
-            progress(Progress(target.name, done, total))
+            progress(Progress(done, total, "comparing"))
 
 
 def _target(name: str, source: Source, made: Checkpoint) -> Target:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Literal
 
 import mlx.core as mx
 
@@ -29,14 +30,14 @@ class Progress:
     """How far a conversion has come.
 
     Attributes:
-        tensor: The destination's tensor that was just finished.
-        done_bytes: Bytes of tensors finished so far.
-        total_bytes: Bytes of tensors that there will be.
+        done_bytes: Bytes of the destination's tensors that are done with so far.
+        total_bytes: Bytes of all of them.
+        stage: What is done with them.
     """
 
-    tensor: str
     done_bytes: int
     total_bytes: int
+    stage: Literal["converting", "comparing", "running prompts"] = "converting"
 
 
 class WeightWriter:
@@ -91,7 +92,7 @@ class WeightWriter:
         if self._readers is not None:
             self._readers.done(target)
         if self._progress is not None:
-            self._progress(Progress(target.name, self._done, self._plan.total_bytes))
+            self._progress(Progress(self._done, self._plan.total_bytes))
 
     def _write_shard(self, shard: Shard, path: Path) -> list[Check]:
         checks = []

@@ -67,15 +67,19 @@ class Conversation:
         self.on_prefill = on_prefill
         self._engine = engine
         self._prefix = Prefix(engine.model)
-        self._switch = find_switch(system or "")
         self._stop = Flag()
         self._running: Events | None = None
-        engine.check(self._request([], self._switch, self._stop))
+        self._check()
 
     @property
     def context_length(self) -> int:
         """Tokens that the prompt and a reply may have together."""
         return self._engine.context_length
+
+    @property
+    def thinks(self) -> bool:
+        """Whether the next turn thinks, if nothing in its message says otherwise."""
+        return self.thinking and self._switch is not False
 
     @property
     def context_used(self) -> int:
@@ -99,7 +103,7 @@ class Conversation:
         self._end_running()
         self._stop = Flag()
         switch = find_switch(text if typed is None else typed)
-        self._running = self._turn({"role": "user", "content": text}, switch, self._stop)
+        self._running = self._turn(_question(text, switch), self._stop)
         return self._running
 
     def send(self, text: str, *, typed: str | None = None) -> Reply:
@@ -118,11 +122,67 @@ class Conversation:
         """
         self._end_running()
         self.messages = opening(self.system)
-        self._switch = find_switch(self.system or "")
         self._prefix.clear()
 
-    def _turn(self, question: Message, switch: bool | None, stop: Flag) -> Events:
-        switch = self._switch if switch is None else switch
+    def undo(self) -> str | None:
+        """Take the last turn back, tools and all; what was said in it, None if there is none.
+
+        What the model has read of the turns before it stays read.
+
+        Raises:
+            UsageError: a turn is under way in another thread.
+        """
+        self._end_running()
+        starts = self._turn_starts()
+        if not starts:
+            return None
+        text = str(self.messages[starts[-1]]["content"])
+        del self.messages[starts[-1] :]
+        return text
+
+    def drop_oldest(self) -> bool:
+        """Forget the first turn; whether there was one.
+
+        Raises:
+            UsageError: a turn is under way in another thread.
+        """
+        self._end_running()
+        starts = self._turn_starts()
+        if starts:
+            del self.messages[starts[0] : (*starts, len(self.messages))[1]]
+        return bool(starts)
+
+    def adjust(self, *, max_tokens: int | None, sampling: SamplingArgs) -> None:
+        """Change `max_tokens` and `sampling` together, or nothing.
+
+        Raises:
+            UsageError: limits that contradict each other, or a sampling value out of range.
+        """
+        before = self.max_tokens, self.sampling
+        self.max_tokens, self.sampling = max_tokens, sampling
+        try:
+            self._check()
+        except UsageError:
+            self.max_tokens, self.sampling = before
+            raise
+
+    @property
+    def _switch(self) -> bool | None:
+        """The last `/think` (True) or `/no_think` that was typed."""
+        said = (m["thinking"] for m in reversed(self.messages) if "thinking" in m)
+        found = next(said, None)
+        return find_switch(self.system or "") if found is None else found
+
+    def _turn_starts(self) -> list[int]:
+        """Where in the messages each turn begins."""
+        return [i for i, message in enumerate(self.messages) if message.get("role") == "user"]
+
+    def _check(self) -> None:
+        self._engine.check(self._request([], self._switch, self._stop))
+
+    def _turn(self, question: Message, stop: Flag) -> Events:
+        said = question.get("thinking")
+        switch = self._switch if said is None else said
         request = self._request([*self.messages, question], switch, stop)
         answering = Answering(self._engine, request, self._prefix)
         concluded = False
@@ -131,11 +191,11 @@ class Conversation:
                 for event in events:
                     if isinstance(event, Done):
                         concluded = True
-                        self._conclude(question, switch, event.reply)
+                        self._conclude(question, event.reply)
                     yield event
         except (GeneratorExit, KeyboardInterrupt):
             if not concluded:
-                self._conclude(question, switch, answering.reply())
+                self._conclude(question, answering.reply())
             raise
 
     def _request(self, messages: list[Message], switch: bool | None, stop: Flag) -> Request:
@@ -149,12 +209,11 @@ class Conversation:
             stopped=stop.is_set,
         )
 
-    def _conclude(self, question: Message, switch: bool | None, reply: Reply) -> None:
+    def _conclude(self, question: Message, reply: Reply) -> None:
         """Keep the turn, unless it was stopped before it came to an answer."""
         stopped = reply.finish_reason == "user"
         if stopped and not (reply.answer or reply.tool_calls):
             return
-        self._switch = switch
         self.messages += [question, assistant_message(reply)]
 
     def _end_running(self) -> None:
@@ -166,6 +225,11 @@ class Conversation:
                 hint="Call stop() and wait for it to end, or use another conversation.",
             )
         self._running.close()
+
+
+def _question(text: str, switch: bool | None) -> Message:
+    message: Message = {"role": "user", "content": text}
+    return message if switch is None else {**message, "thinking": switch}
 
 
 def opening(system: str | None) -> list[Message]:

@@ -36,7 +36,8 @@ class Message(TypedDict, total=False):
     """One message of a conversation, with the keys that transformers uses.
 
     An assistant's thoughts belong in `reasoning_content`. When that key is absent, a
-    `</think>` in `content` ends the thoughts, as in Qwen3's own template.
+    `</think>` in `content` ends the thoughts, as in Qwen3's own template. `thinking` says which
+    way a person turned the thinking in the message, and `interrupted` that a reply was stopped.
     """
 
     role: Required[str]
@@ -46,6 +47,7 @@ class Message(TypedDict, total=False):
     tool_call_id: NotRequired[str]
     name: NotRequired[str]
     interrupted: NotRequired[bool]
+    thinking: NotRequired[bool]
 
 
 def plain(pieces: Iterable[Piece]) -> str:

@@ -30,16 +30,20 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, object]]:
         *,
         progress: Callable[[Progress], None],
         fetched: Callable[[str, int, int], None],
+        note: Callable[[str], None],
         **wishes: object,
     ) -> Path:
         seen.append({"source": source, "destination": destination, "recipe": recipe, **wishes})
         if wishes["delete_source"]:
             fetched("part-1", 100, 100)
         for done in (25, 50, 100):
-            progress(Progress("model.norm.weight", done, 100))
+            progress(Progress(done, 100))
+        note("it is rounded twice")
         return Path("/models") / destination
 
+    found = {"tensors": 57, "error": 0.0919, "worst_group": 0.85, "kl": 0.0655}
     monkeypatch.setattr(command, "convert", convert)
+    monkeypatch.setattr(command, "read_manifest", lambda folder: {"found": found})
     return seen
 
 
@@ -50,6 +54,9 @@ def test_the_result_is_on_stdout_and_the_way_there_on_stderr(
     assert result.stdout == "/models/my 8b\n"
     assert result.stderr == (
         "[converting 20 %]\n[converting 50 %]\n[converting 100 %]\n"
+        "[note: it is rounded twice]\n"
+        "[compared with the source: 57 tensors are what they ought to be, "
+        "the largest error is 9.2%, KL 0.0655 nats a token]\n"
         "[talk to it: qwen3-mlx chat -m '/models/my 8b']\n"
     )
     assert result.exit_code == 0
@@ -91,7 +98,28 @@ def test_files_that_are_fetched_are_named(invoke: Invoke, calls: list[dict[str, 
 
 def test_json_names_the_result(invoke: Invoke, calls: list[dict[str, object]]) -> None:
     result = invoke("convert", "Qwen3-8B", "b", "--json")
-    assert json.loads(result.stdout) == {"destination": "/models/b", "recipe": "4bit"}
+    assert json.loads(result.stdout) == {
+        "destination": "/models/b",
+        "recipe": "4bit",
+        "found": {"tensors": 57, "error": 0.0919, "worst_group": 0.85, "kl": 0.0655},
+    }
+
+
+def test_an_interrupted_conversion_says_what_is_kept(
+    invoke: Invoke, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    kept = tmp_path / ".out.partial"
+
+    def interrupted(*args: object, **wishes: object) -> Path:
+        kept.mkdir()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command, "convert", interrupted)
+    result = invoke("convert", "Qwen3-8B", str(tmp_path / "out"))
+    assert result.stderr == (
+        f"[stopped; what is finished is kept in {kept}, and the same command goes on]\n"
+    )
+    assert result.exit_code == 130
 
 
 @pytest.fixture

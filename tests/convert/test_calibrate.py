@@ -343,7 +343,7 @@ def test_what_does_not_fit_into_memory_is_refused(
     text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(learn, "machine_memory", lambda: 10**6)
-    with pytest.raises(ModelTooLargeError, match="takes .* of memory at least"):
+    with pytest.raises(ModelTooLargeError, match=r"takes .* of memory at least"):
         convert(DENSE, tmp_path / "out", calibrate=text, method="dwq")
 
 

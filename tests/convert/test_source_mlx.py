@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,6 +48,11 @@ def test_numbers_are_scale_times_code_plus_bias(
 def test_it_converts_with_a_warning(moe: Checkpoint, tmp_path: Path, recipe: str) -> None:
     folder = convert(moe.save(tmp_path / "source"), tmp_path / "quantized", recipe)
     (warning,) = open_source(folder).warnings
+    said: list[str] = []
+    again = convert(folder, tmp_path / "again", "8bit", note=said.append)
+    assert said == [warning]
+    assert json.loads((again / "conversion.json").read_text())["notes"] == [warning]
+    assert f"- {warning}" in (again / "README.md").read_text()
     assert "rounded twice" in warning
     whole = arrays_of(convert(folder, tmp_path / "whole", "bf16"))
     assert whole.keys() == moe.arrays.keys()

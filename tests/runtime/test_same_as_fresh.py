@@ -46,7 +46,6 @@ def test_every_answer_equals_a_fresh_ones(
     for text, budget, breaks_off in conversation:
         fresh = begin(engine, system)
         fresh.messages = list(chat.messages)
-        fresh._switch = chat._switch
         assert play(chat, text, budget, breaks_off) == play(fresh, text, budget, breaks_off)
         assert chat.messages == fresh.messages
         assert chat._prefix.ids == fresh._prefix.ids
