@@ -12,10 +12,12 @@ from tempfile import TemporaryDirectory
 from qwen3_mlx.convert.find import find_source, is_remote
 from qwen3_mlx.convert.kinds import Kind, kinds_of, notes_on
 from qwen3_mlx.convert.original import opened_remotely
+from qwen3_mlx.convert.outputs import COMPARED, PROMPTS
 from qwen3_mlx.convert.plan import CHUNK_BYTES, Plan, make_plan
 from qwen3_mlx.convert.recipe_file import choose_recipe
 from qwen3_mlx.convert.recipes import Recipe
 from qwen3_mlx.convert.sources import Source, open_source
+from qwen3_mlx.convert.streamed import FLOAT_BYTES
 from qwen3_mlx.memory import cache_bytes
 from qwen3_mlx.model import Qwen3Config
 
@@ -26,6 +28,8 @@ CONTEXTS = (8192, 32768)
 SMALL_MAC = 36
 # A chunk as bytes, as numbers, in float32, rounded, read back and compared.
 CHUNKS_IN_MEMORY = 8
+# Of source and result, for the tokens at which they are compared.
+LOGITS_IN_MEMORY = 2 * len(PROMPTS) * COMPARED
 
 
 @dataclass(frozen=True)
@@ -75,7 +79,7 @@ def _outlook(model: Source, recipe: Recipe) -> Outlook:
         tuple(notes_on(plan, model)),
         plan.total_bytes,
         8 * plan.total_bytes / plan.parameters,
-        CHUNKS_IN_MEMORY * CHUNK_BYTES,
+        CHUNKS_IN_MEMORY * CHUNK_BYTES + LOGITS_IN_MEMORY * model.config.vocab_size * FLOAT_BYTES,
         {tokens: _smallest_mac(plan, model.config, tokens) for tokens in CONTEXTS},
     )
 

@@ -59,7 +59,8 @@ def check_finite(numbers: mx.array, tensor: str) -> None:
     if numbers.dtype not in EXPONENTS:
         return
     bits, exponent = EXPONENTS[numbers.dtype]
-    if not mx.all(numbers.view(bits) & exponent != exponent).item():
+    # The largest exponent is found several times faster than each is compared.
+    if (numbers.view(bits) & exponent).max().item() == exponent:
         raise NonFiniteError(
             f"the tensor {tensor} holds NaN, infinite or far too large numbers",
             hint="The source is damaged: fetch or export it again.",

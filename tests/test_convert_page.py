@@ -26,7 +26,8 @@ COMMANDS = re.split(r"^\$ (.*)\n", CONSOLE, flags=re.MULTILINE)
 (RECIPE,) = re.findall(r"^```toml\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 # How many steps are seen depends on the machine; that it ends does not.
 KL = re.compile(r"(?<=^KL )[\d.e-]+", re.MULTILINE)  # its last digit is the processor's
-UNDER_WAY = re.compile(r"^\[(?:fetching|converting|comparing|running) .*\b[1-9]0 %\]\n", re.MULTILINE)
+STAGES = "fetching|converting|comparing|running"
+UNDER_WAY = re.compile(rf"^\[(?:{STAGES}) .*\b[1-9]0 %\]\n", re.MULTILINE)
 
 
 @pytest.fixture
