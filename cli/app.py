@@ -16,7 +16,8 @@ from typing import Annotated
 import typer
 from typer.core import TyperGroup
 
-from qwen3_mlx.cli.options import LearningMethod, Settings, with_settings
+from qwen3_mlx.cli.options import LearningMethod, Settings
+from qwen3_mlx.cli.origins import Settled, with_origins, with_settings
 from qwen3_mlx.cli.terminal import Terminal
 from qwen3_mlx.errors import Qwen3Error
 
@@ -77,11 +78,21 @@ def _options(
 
 @app.command()
 @with_settings
-def chat(settings: Settings) -> None:
+def chat(
+    settings: Settings,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the last conversation.")
+    ] = False,
+    keep: Annotated[
+        bool,
+        typer.Option(" /--no-history", help="Keep nothing of this chat for the next one."),
+    ] = True,
+) -> None:
     """Talk with a model and watch it think."""
     from qwen3_mlx.cli import chat as command
 
-    raise typer.Exit(command.run(settings, Terminal.of_process(plain=settings.plain)))
+    terminal = Terminal.of_process(plain=settings.plain)
+    raise typer.Exit(command.run(settings, terminal, resume=resume, keep=keep))
 
 
 @app.command()
@@ -89,16 +100,38 @@ def chat(settings: Settings) -> None:
 def ask(
     settings: Settings,
     prompt: Annotated[
-        str | None, typer.Argument(metavar="PROMPT", help="Piped input is put before it.")
+        str | None,
+        typer.Argument(metavar="PROMPT", help="Files and piped input are put before it."),
+    ] = None,
+    files: Annotated[
+        list[Path] | None,
+        typer.Option("--file", metavar="PATH", help="Put a text file before it; may be repeated."),
     ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object instead of the answer.")
+    ] = False,
+    as_jsonl: Annotated[
+        bool, typer.Option("--jsonl", help="Print a line of JSON for each event as it happens.")
+    ] = False,
+    thinking_to: Annotated[
+        Path | None,
+        typer.Option("--thinking-to", metavar="FILE", help="Write the thoughts to FILE too."),
+    ] = None,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Nothing on standard error but errors.")
     ] = False,
 ) -> None:
     """Ask one question. The answer alone goes to standard output."""
     from qwen3_mlx.cli import ask as command
 
-    command.run(prompt, settings, Terminal.of_process(plain=settings.plain), as_json=as_json)
+    command.run(
+        prompt,
+        settings,
+        Terminal.of_process(plain=settings.plain, quiet=quiet),
+        files=files or (),
+        thinking_to=thinking_to,
+        form=command.form_of(as_json=as_json, as_jsonl=as_jsonl),
+    )
 
 
 @app.command()
@@ -194,6 +227,32 @@ def models() -> None:
     from qwen3_mlx.cli import models as command
 
     command.run(Terminal.of_process())
+
+
+config = typer.Typer(
+    help="See what holds for each setting.", no_args_is_help=True, rich_markup_mode=None
+)
+app.add_typer(config, name="config")
+
+
+@config.command()
+@with_origins
+def show(
+    settled: Settled,
+    origin: Annotated[
+        bool, typer.Option("--origin", help="Say where each value comes from.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
+) -> None:
+    """List the settings with their values.
+
+    A flag comes before a variable QWEN3_MLX_*, that before the configuration file, and that before
+    what the model does of its own.
+    """
+    from qwen3_mlx.cli import show_config as command
+
+    terminal = Terminal.of_process(plain=settled.settings.plain)
+    command.run(settled, terminal, with_origin=origin, as_json=as_json)
 
 
 def main() -> None:

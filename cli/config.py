@@ -1,28 +1,28 @@
 """What a person has set once: a small TOML file in the configuration folder.
 
-Knows its place (`$XDG_CONFIG_HOME/qwen3-mlx/config.toml`) and its keys. The only key so far is
-`model`, the name used when a command is given none.
+Knows its place (`$XDG_CONFIG_HOME/qwen3-mlx/config.toml`) and that its keys are the settings by
+their names. What a person wrote into it stays: only the line of the model is ever changed.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import tempfile
-import tomllib
-from dataclasses import dataclass
+import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import get_args
 
+from qwen3_mlx.cli.options import KINDS
+from qwen3_mlx.cli.state import replace_file
+from qwen3_mlx.cli.stated import Stated
 from qwen3_mlx.errors import Qwen3Error, UsageError
 
-_KEYS = {"model"}
+ADVICE = "Correct the file or remove it."
 
-
-@dataclass(frozen=True, slots=True)
-class Config:
-    """The settings; None where nothing is set."""
-
-    model: str | None = None
+_MODEL = re.compile(
+    r"""^(?P<key>[ \t]*model[ \t]*=[ \t]*)("(?:[^"\\\n]|\\.)*"|'[^'\n]*')""", re.MULTILINE
+)
 
 
 def config_path() -> Path:
@@ -31,67 +31,95 @@ def config_path() -> Path:
     return Path(home).expanduser() / "qwen3-mlx" / "config.toml"
 
 
-def read_config() -> Config:
+def read_config() -> list[Stated]:
     """The settings as they are on disk; no file, no settings.
 
     Raises:
         UsageError: the file is not what this version understands.
     """
     path = config_path()
-    try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return Config()
-    except (OSError, ValueError) as error:
-        raise _refused(path, str(error)) from error
-    return _checked(data, path)
+    return list(_stated(_parsed(_read(path), path), path))
 
 
-def _checked(data: dict[str, object], path: Path) -> Config:
-    unknown = sorted(set(data) - _KEYS)
-    if unknown:
-        raise _refused(path, f"unknown key {unknown[0]!r}")
-    model = data.get("model")
-    if model is not None and not isinstance(model, str):
-        raise _refused(path, "model is not a string")
-    return Config(model=model)
-
-
-def _refused(path: Path, why: str) -> UsageError:
-    return UsageError(f"{path}: {why}", hint="Correct the file or remove it.")
-
-
-def write_config(config: Config) -> Path:
-    """Keeps the settings; the file is replaced in one step.
+def set_model(name: str) -> Path:
+    """Makes `name` the model of the file, and leaves all else in it as it is.
 
     Raises:
-        Qwen3Error: the file cannot be written.
+        UsageError: the file is not what this version understands.
+        Qwen3Error: it cannot be written.
     """
     path = config_path()
+    before = _read(path)
+    after = _with_model(before, name)
+    if _parsed(after, path) != {**_parsed(before, path), "model": name}:
+        raise UsageError(
+            f"{path}: the line of the model cannot be changed without touching others",
+            hint=f"Write it yourself: {_line(name)}",
+        )
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _replace(path, _to_toml(config))
+        replace_file(path.resolve(), after)
     except OSError as error:
         raise Qwen3Error(f"{path}: cannot be written: {error.strerror}") from error
     return path
 
 
-def _replace(path: Path, text: str) -> None:
-    with tempfile.NamedTemporaryFile(
-        "w", encoding="utf-8", dir=path.parent, prefix=f".{path.name}.", delete=False
-    ) as file:
-        try:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-            Path(file.name).replace(path)
-        except OSError:
-            Path(file.name).unlink(missing_ok=True)
-            raise
-
-
-def _to_toml(config: Config) -> str:
-    if config.model is None:
+def _read(path: Path) -> str:
+    """The text of the file with its line ends as they are; without a file, none."""
+    try:
+        return path.read_bytes().decode("utf-8")
+    except FileNotFoundError:
         return ""
-    # A JSON string is a TOML basic string, but for DEL, which no model's name holds.
-    return f"model = {json.dumps(config.model, ensure_ascii=False)}\n"
+    except (OSError, ValueError) as error:
+        raise _refused(path, str(error)) from error
+
+
+def _parsed(text: str, path: Path) -> dict[str, object]:
+    import tomllib
+
+    try:
+        return tomllib.loads(text)
+    except ValueError as error:
+        raise _refused(path, str(error)) from error
+
+
+def _stated(data: Mapping[str, object], path: Path) -> Iterator[Stated]:
+    for key, value in data.items():
+        if key not in KINDS:
+            raise UsageError(
+                f"{path}: unknown key {key!r}", hint=f"The keys are {', '.join(KINDS)}."
+            )
+        yield Stated(key, _text(key, value, path), str(path), f"{path}: {key}", ADVICE)
+
+
+def _text(key: str, value: object, path: Path) -> str:
+    """What the flag would be given for a value of the file."""
+    if isinstance(value, str):
+        return value
+    if str in get_args(KINDS[key]):
+        raise _refused(path, f"{key} is not a string")
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, int | float):
+        return str(value)
+    raise _refused(path, f"{key} is not a single value")
+
+
+def _refused(path: Path, why: str) -> UsageError:
+    return UsageError(f"{path}: {why}", hint=ADVICE)
+
+
+def _with_model(text: str, name: str) -> str:
+    changed, times = _MODEL.subn(lambda match: f"{match['key']}{_string(name)}", text, count=1)
+    if times:
+        return changed
+    end = "\n" if text and not text.endswith("\n") else ""
+    return f"{text}{end}{_line(name)}\n"
+
+
+def _line(name: str) -> str:
+    return f"model = {_string(name)}"
+
+
+def _string(name: str) -> str:
+    """A TOML string. A JSON string is one, but for DEL, which no model's name holds."""
+    return json.dumps(name, ensure_ascii=False)

@@ -10,6 +10,9 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 class Presses:
@@ -36,6 +39,17 @@ class Presses:
         if self.count > 1:
             raise KeyboardInterrupt
         threading.Thread(target=self._stop, daemon=True).start()
+
+    def raised_between(self, events: Iterator[T]) -> Iterator[T]:
+        """The same events; a press ends them where nothing is half drawn.
+
+        Raises:
+            KeyboardInterrupt: Ctrl-C was pressed.
+        """
+        for event in events:
+            if self.count:
+                raise KeyboardInterrupt
+            yield event
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """From a name to a conversation: which model, how to get it, how to start.
 
-Knows where a name may come from (the option, the configuration, the bundled model) and asks a
-person before anything is downloaded. Loading itself is the library's business.
+Knows the model that is used when none is named, and asks a person before anything is downloaded.
+Loading itself is the library's business.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import qwen3_mlx
-from qwen3_mlx.cli.config import read_config
 from qwen3_mlx.cli.filter import clean_line
 from qwen3_mlx.cli.options import Settings
 from qwen3_mlx.cli.terminal import Terminal
@@ -23,13 +22,9 @@ BUNDLED = "tiny"
 _PASSED_ON = ("system", "max_tokens", "temp", "top_p", "top_k", "min_p", "seed")
 
 
-def model_name(given: str | None) -> str:
-    """The model to use: the one given, else the configured one, else the bundled one.
-
-    Raises:
-        UsageError: the configuration cannot be read.
-    """
-    return read_config().model or BUNDLED if given is None else given
+def model_name(settings: Settings) -> str:
+    """The model to use: the one that was asked for, else a bundled one."""
+    return BUNDLED if settings.model is None else settings.model
 
 
 def open_model(settings: Settings, terminal: Terminal) -> LLM:
@@ -38,7 +33,7 @@ def open_model(settings: Settings, terminal: Terminal) -> LLM:
     Raises:
         Qwen3Error: it is not there, or cannot be loaded.
     """
-    name = model_name(settings.model)
+    name = model_name(settings)
     try:
         return _load(name, settings, terminal)
     except ModelNotFoundError:

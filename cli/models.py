@@ -9,6 +9,7 @@ from qwen3_mlx import bundled, memory
 from qwen3_mlx.checkpoint import catalog, hub
 from qwen3_mlx.cli.filter import clean_line
 from qwen3_mlx.cli.loading import model_name
+from qwen3_mlx.cli.origins import settle
 from qwen3_mlx.cli.terminal import Terminal
 
 
@@ -27,7 +28,7 @@ def run(terminal: Terminal) -> None:
     Raises:
         Qwen3Error: the configuration or a model's folder cannot be read.
     """
-    default = model_name(None)
+    default = model_name(settle({}).settings)
     table = [("NAME", "SIZE", "")]
     table += [(row.name, memory.shown_bytes(row.nbytes), _notes(row, default)) for row in _rows()]
     width = max(len(name) for name, _, _ in table)

@@ -10,11 +10,13 @@ import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated, get_type_hints
+from typing import Annotated, TypeVar, get_type_hints
 
 import typer
 
 from qwen3_mlx.errors import UsageError
+
+Result = TypeVar("Result")
 
 
 class Switch(StrEnum):
@@ -152,11 +154,14 @@ class Settings:
     seed: Annotated[
         int | None, typer.Option("--seed", metavar="N", help="The same seed, the same text.")
     ] = None
-    offline: Annotated[bool, typer.Option("--offline", help="Never use the network.")] = False
+    offline: Annotated[
+        bool, typer.Option("--offline/--no-offline", help="Never use the network.")
+    ] = False
     plain: Annotated[
         bool,
         typer.Option(
-            "--plain", help="Plain lines: no colours, nothing rewritten; for screen readers."
+            "--plain/--no-plain",
+            help="Plain lines: no colours, nothing rewritten; for screen readers.",
         ),
     ] = False
 
@@ -173,22 +178,39 @@ class Settings:
         return self.think if self.thinking is None else self.thinking is Switch.ON
 
 
-def with_settings(command: Callable[..., None]) -> Callable[..., None]:
-    """Spreads the first parameter of a command, its `Settings`, into the options above."""
-    common = inspect.signature(Settings).parameters
-    own = dict(list(inspect.signature(command).parameters.items())[1:])
+SHORT_FORMS = {"think": "thinking"}
+"""Options that say another one for short."""
+
+KINDS = {name: kind for name, kind in get_type_hints(Settings).items() if name not in SHORT_FORMS}
+"""The settings there are, in the order of their options, and the type of each."""
+
+
+def spread(
+    command: Callable[..., Result], made: Callable[[dict[str, object]], object]
+) -> Callable[..., Result]:
+    """Spreads the first parameter of a command into the options above.
+
+    Args:
+        command: Gets for it what `made` returns, and its other parameters as they are.
+        made: Gets the values of the options by name, None for each that was not given.
+    """
+    common = [
+        parameter.replace(default=None)
+        for parameter in inspect.signature(Settings).parameters.values()
+    ]
+    own = list(inspect.signature(command).parameters.values())[1:]
     types = get_type_hints(Settings, include_extras=True)
     types |= get_type_hints(command, include_extras=True)
 
     @functools.wraps(command)
-    def spread(**values: object) -> None:
-        settings = Settings(**{name: values.pop(name) for name in common})  # type: ignore[arg-type]
-        command(settings, **values)
+    def spreading(**values: object) -> Result:
+        given = {parameter.name: values.pop(parameter.name) for parameter in common}
+        return command(made(given), **values)
 
     parameters = [
-        parameter.replace(annotation=types[name], kind=inspect.Parameter.KEYWORD_ONLY)
-        for name, parameter in (own | dict(common)).items()
+        parameter.replace(annotation=types[parameter.name], kind=inspect.Parameter.KEYWORD_ONLY)
+        for parameter in (*own, *common)
     ]
-    spread.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    spread.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-    return spread
+    spreading.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    spreading.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return spreading

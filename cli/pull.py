@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from qwen3_mlx.checkpoint import catalog, hub
-from qwen3_mlx.cli.config import Config, write_config
+from qwen3_mlx.cli.config import set_model
 from qwen3_mlx.cli.progress import showing_progress
 from qwen3_mlx.cli.terminal import Terminal
 
@@ -25,7 +25,7 @@ def run(name: str, terminal: Terminal, *, default: bool) -> None:
         terminal.aside(f"talk to it: qwen3-mlx chat -m {shlex.quote(name)}")
         return
     is_folder = not fetchable and hub.resolve(name).kind == "directory"
-    write_config(Config(model=str(path.resolve()) if is_folder else name))
+    set_model(str(path.resolve()) if is_folder else name)
     terminal.aside("it is used from now on: qwen3-mlx chat")
 
 

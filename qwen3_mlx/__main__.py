@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from qwen3_mlx.cli.app import main
+INTERRUPTED = 130
+
+
+def main() -> None:
+    """Runs the command line; Ctrl-C leaves quietly, also while it is still being imported."""
+    try:
+        from qwen3_mlx.cli.app import main as run
+
+        run()
+    except KeyboardInterrupt as error:
+        raise SystemExit(INTERRUPTED) from error
+
 
 if __name__ == "__main__":
     main()

@@ -38,6 +38,7 @@ from qwen3_mlx.text.template import ChatTemplate, load_template
 from qwen3_mlx.text.tokenizer import load_tokenizer
 
 BUNDLED_BUDGET = 512
+GENERATION_CONFIG = "generation_config.json"
 
 
 class Default(Enum):
@@ -170,7 +171,7 @@ def load(
     checkpoint = open_checkpoint(source.path)
     tokenizer = load_tokenizer(source.path, vocab_size=checkpoint.config.vocab_size)
     template = load_template(source.path, tokenizer)
-    settings = _defaults(source, template)
+    settings = model_defaults(source, template)
     _check_memory(checkpoint, dtype, context)
     loaded = checkpoint.load(dtype=dtype, context=context)
     return LLM(
@@ -200,8 +201,13 @@ def _check_memory(checkpoint: Checkpoint, dtype: mx.Dtype | None, context: int |
     check_memory(checkpoint.nbytes(dtype), cache, tokens=tokens)
 
 
-def _defaults(source: Source, template: ChatTemplate) -> Defaults:
-    config = read_object_if_there(source.path / "generation_config.json")
+def model_defaults(source: Source, template: ChatTemplate) -> Defaults:
+    """What a model uses where a person says nothing; reads its `generation_config.json` alone.
+
+    Raises:
+        ModelFileError: a value in that file is of the wrong type or out of range.
+    """
+    config = read_object_if_there(source.path / GENERATION_CONFIG)
     budget = BUNDLED_BUDGET if source.kind == "bundled" else defaults.BUDGET
     return defaults.read_defaults(config, template.family, budget=budget)
 

@@ -79,24 +79,36 @@ class Defaults:
 def read_defaults(config: Mapping[str, object], family: Family, *, budget: int | None) -> Defaults:
     """A model's defaults, from its parsed `generation_config.json`.
 
-    A hybrid's file carries the values of thinking, so they leave the other mode alone. With
-    `do_sample` false both modes are greedy.
-
     Raises:
         ModelFileError: a value of the wrong type or out of range, named.
     """
+    thinking = configured(config, family, thinking=True)
+    answering = configured(config, family, thinking=False)
+    return Defaults(budget, _over(THINKING, thinking), _over(ANSWERING, answering))
+
+
+def configured(
+    config: Mapping[str, object], family: Family, *, thinking: bool
+) -> dict[str, object]:
+    """What a parsed `generation_config.json` says about the sampling of one mode.
+
+    A hybrid's file carries the values of thinking, so it leaves the other mode alone. With
+    `do_sample` false both modes are greedy.
+
+    Raises:
+        ModelFileError: a value of the wrong type, named.
+    """
     if _field(config, "do_sample", (bool,)) is False:
-        return Defaults(budget, SamplingOptions(), SamplingOptions())
-    thinking = _configured(THINKING, config)
-    answering = _configured(ANSWERING, config) if family == "instruct" else ANSWERING
-    return Defaults(budget, thinking, answering)
-
-
-def _configured(options: SamplingOptions, config: Mapping[str, object]) -> SamplingOptions:
+        return {name: getattr(SamplingOptions(), name) for name in CONFIG_FIELDS}
+    if not thinking and family != "instruct":
+        return {}
     values = {name: _field(config, name, kinds) for name, kinds in CONFIG_FIELDS.items()}
-    given = {name: value for name, value in values.items() if value is not None}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _over(options: SamplingOptions, values: Mapping[str, object]) -> SamplingOptions:
     try:
-        return replace(options, **given)  # type: ignore[arg-type]
+        return replace(options, **values)  # type: ignore[arg-type]
     except UsageError as error:
         raise ModelFileError(f"generation_config.json: {error.message}") from error
 

@@ -27,7 +27,16 @@ finally:
 """
 
 
-@pytest.mark.parametrize("args", [["--help"], ["chat", "--help"], ["ask", "--help"], ["--version"]])
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["--help"],
+        ["chat", "--help"],
+        ["ask", "--help"],
+        ["config", "show", "--help"],
+        ["--version"],
+    ],
+)
 def test_help_and_version_import_nothing_heavy(args: list[str]) -> None:
     done = subprocess.run(
         [sys.executable, "-c", IMPORTED, *args],
@@ -58,6 +67,7 @@ def test_the_commands_are_listed(invoke: Invoke) -> None:
         "  verify   Compare a converted model with its source, tensor by tensor.\n"
         "  pull     Fetch a model.\n"
         "  models   List the models there are.\n"
+        "  config   See what holds for each setting.\n"
     )
 
 
@@ -97,3 +107,17 @@ def test_an_interrupt_leaves_with_130(
 def test_a_mistake_of_ours_is_not_hidden() -> None:
     with pytest.raises(KeyError), errors_reported():
         raise KeyError("a bug")
+
+
+def test_ctrl_c_while_it_starts_leaves_quietly() -> None:
+    begins = (
+        "import signal, sys\n"
+        "class Slow:\n"
+        "    def find_spec(self, name, *rest):\n"
+        "        if name == 'typer': signal.raise_signal(signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Slow())\n"
+        "from qwen3_mlx.__main__ import main\n"
+        "main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", begins], capture_output=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")

@@ -178,6 +178,21 @@ def test_an_error_is_a_message_a_hint_and_a_code(
     assert result.stderr == f"Error: {error.message}\n{error.hint}\n"
 
 
+@pytest.mark.parametrize("form", [[], ["--json"], ["--jsonl"]])
+def test_quiet_says_nothing_but_errors(invoke: Invoke, llm: FakeLLM, form: list[str]) -> None:
+    for _ in range(2):
+        llm.enqueue(thinks("2 + 3\n"), stops(), answers("5"))
+    result = invoke("ask", "2 + 3?", "--quiet", *form)
+    assert result.stderr == ""
+    assert result.stdout == invoke("ask", "2 + 3?", *form).stdout
+
+
+def test_quiet_keeps_the_hint_of_an_error(invoke: Invoke, llm: FakeLLM) -> None:
+    llm.enqueue([ModelFileError("model.safetensors: truncated", hint="Fetch it again.")])
+    result = invoke("ask", "2 + 3?", "-q")
+    assert result.stderr == "Error: model.safetensors: truncated\nFetch it again.\n"
+
+
 def test_an_error_after_half_an_answer_keeps_the_half(invoke: Invoke, llm: FakeLLM) -> None:
     llm.enqueue(answers("The answer"), [NonFiniteError("the logits are not finite")])
     result = invoke("ask", "2 + 3?")

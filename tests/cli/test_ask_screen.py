@@ -53,6 +53,12 @@ def test_in_a_terminal(start: Callable[..., Screen]) -> None:
     assert not screen.cursor_hidden
 
 
+def test_quiet_in_a_terminal_shows_the_answer_alone(start: Callable[..., Screen]) -> None:
+    screen = start([*thinks("2 + 3 = 5"), *stops(), *answers("**5**")], "2 + 3?", "--quiet")
+    assert screen.finish() == 0
+    assert screen.text == "5"
+
+
 def test_ctrl_c_while_thinking_leaves_a_tidy_screen(start: Callable[..., Screen]) -> None:
     screen = start([*thinks("2 + 3 = 5"), Hold()], "2 + 3?", "-m", "tiny")
     screen.wait_for("1/512")

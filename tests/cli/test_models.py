@@ -11,13 +11,18 @@ import pytest
 from qwen3_mlx import bundled, memory
 from qwen3_mlx.checkpoint import hub
 from qwen3_mlx.checkpoint.hub import Downloaded
-from qwen3_mlx.cli.config import Config, read_config, write_config
+from qwen3_mlx.cli.config import config_path, set_model
+from qwen3_mlx.cli.origins import settle
 from qwen3_mlx.errors import ModelNotFoundError
 from tests.cli.conftest import Invoke
 from tests.cli.fakes import FakeLLM
 from tests.cli.screen import Screen
 
 MISSING = "the model 8b (mlx-community/Qwen3-8B-4bit, 4.61 GB) is not on this machine"
+
+
+def configured_model() -> object:
+    return settle({}).settings.model
 
 
 @pytest.fixture
@@ -72,9 +77,18 @@ def test_models_lists_bundled_downloaded_and_known(
 
 
 def test_models_marks_the_configured_one(invoke: Invoke, machine: list[Downloaded]) -> None:
-    write_config(Config(model="4b"))
+    set_model("4b")
     lines = invoke("models").stdout.splitlines()
     assert [line.split()[0] for line in lines if line.endswith("default")] == ["4b"]
+
+
+def test_a_variable_can_name_the_default(
+    invoke: Invoke, machine: list[Downloaded], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_model("4b")
+    monkeypatch.setenv("QWEN3_MLX_MODEL", "8b")
+    lines = invoke("models").stdout.splitlines()
+    assert [line.split()[0] for line in lines if line.endswith("default")] == ["8b"]
 
 
 def test_pull_fetches_and_says_where_and_how_to_go_on(invoke: Invoke, fetched: list[str]) -> None:
@@ -85,21 +99,28 @@ def test_pull_fetches_and_says_where_and_how_to_go_on(invoke: Invoke, fetched: l
         "[fetching 8b 10 %]\n[fetching 8b 40 %]\n[fetching 8b 100 %]\n"
         "[talk to it: qwen3-mlx chat -m 8b]\n"
     )
-    assert read_config().model is None
+    assert not config_path().exists()
 
 
 def test_pull_default_makes_it_the_configured_one(invoke: Invoke, fetched: list[str]) -> None:
     result = invoke("pull", "8b", "--default")
     assert result.stderr.endswith("[it is used from now on: qwen3-mlx chat]\n")
-    assert read_config().model == "8b"
+    assert config_path().read_text() == 'model = "8b"\n'
+
+
+def test_pull_default_keeps_the_other_settings(invoke: Invoke, fetched: list[str]) -> None:
+    path = set_model("4b")
+    path.write_text('# mine\nmodel = "4b"  # small\nbudget = 64\n')
+    assert invoke("pull", "8b", "--default").exit_code == 0
+    assert path.read_text() == '# mine\nmodel = "8b"  # small\nbudget = 64\n'
 
 
 def test_a_bundled_model_need_not_be_fetched(
     invoke: Invoke, machine: list[Downloaded], fetched: list[str], tmp_path: Path
 ) -> None:
-    write_config(Config(model="8b"))
+    set_model("8b")
     assert invoke("pull", "tiny", "--default").stdout == f"{tmp_path / 'tiny'}\n"
-    assert (fetched, read_config().model) == ([], "tiny")
+    assert (fetched, configured_model()) == ([], "tiny")
 
 
 def test_a_folder_can_be_the_default_from_anywhere(
@@ -108,14 +129,14 @@ def test_a_folder_can_be_the_default_from_anywhere(
     (tmp_path / "my model").mkdir()
     monkeypatch.chdir(tmp_path)
     assert invoke("pull", "./my model", "--default").exit_code == 0
-    assert (fetched, read_config().model) == ([], str(tmp_path / "my model"))
+    assert (fetched, configured_model()) == ([], str(tmp_path / "my model"))
 
 
 def test_pull_of_an_unknown_name(invoke: Invoke) -> None:
     result = invoke("pull", "tinny", "--default")
     assert result.exit_code == 3
     assert result.stderr == "Error: there is no model called 'tinny'\nDid you mean tiny?\n"
-    assert read_config().model is None
+    assert not config_path().exists()
 
 
 def test_a_missing_model_is_not_fetched_behind_a_script_s_back(
