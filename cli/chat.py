@@ -1,78 +1,103 @@
 """`qwen3-mlx chat`: reads a line, lets the model answer, and again.
 
 Knows the loop and what ends it. Lines come from `editor`, turns are shown by `view`, commands are
-in `commands`.
+in `commands`, and what to do with a full context in `room`.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
+from qwen3_mlx.cli import keeping, talking, transcripts, wording
 from qwen3_mlx.cli.commands import is_command, run_command, unescaped
+from qwen3_mlx.cli.completion import completions
 from qwen3_mlx.cli.dial import own_budget
-from qwen3_mlx.cli.editor import LineSource, line_source
+from qwen3_mlx.cli.editor import Desk, LineSource, line_source
+from qwen3_mlx.cli.filter import clean_line
+from qwen3_mlx.cli.history import NAME, TypedLines
 from qwen3_mlx.cli.interrupt import stop_on_interrupt
 from qwen3_mlx.cli.keyboard import listening
 from qwen3_mlx.cli.loading import open_conversation, open_model
 from qwen3_mlx.cli.options import Settings
+from qwen3_mlx.cli.room import make_room
+from qwen3_mlx.cli.state import state_path
 from qwen3_mlx.cli.terminal import Terminal
 from qwen3_mlx.cli.view import Show, TurnView
 from qwen3_mlx.cli.welcome import suggestion, welcome
-from qwen3_mlx.errors import Qwen3Error
+from qwen3_mlx.errors import ContextOverflowError, Qwen3Error
 
 if TYPE_CHECKING:
     from qwen3_mlx.chat import Conversation
+    from qwen3_mlx.events import Reply
+    from qwen3_mlx.runtime import LLM
 
 INTERRUPTED = 130
 
 
-def run(settings: Settings, terminal: Terminal) -> int:
+def run(settings: Settings, terminal: Terminal, *, resume: bool, keep: bool) -> int:
     """Holds a chat. Returns the exit code.
+
+    Args:
+        settings: The model and how it should answer.
+        terminal: Where to.
+        resume: Whether to go on with the last conversation.
+        keep: Whether what is typed and said is kept for the next time.
 
     Raises:
         Qwen3Error: the model cannot be had or loaded, or the input cannot be read.
     """
-    lines = line_source(terminal)
+    keep = keep and terminal.conversational
+    lines = line_source(terminal, TypedLines(state_path(NAME) if keep else None))
     llm = open_model(settings, terminal)
-    conversation = open_conversation(llm, settings, terminal)
-    welcome(terminal, llm, conversation)
-    return Chat(conversation, terminal, lines, suggestion(llm)).run()
+    chat = Chat(llm, settings, terminal, lines, keep=keep)
+    welcome(terminal, llm, chat.conversation)
+    if resume:
+        keeping.restore(chat, transcripts.load(state_path(transcripts.LAST)))
+    return chat.run()
 
 
 class Chat:
     """One chat.
 
     Args:
-        conversation: The model's side.
+        llm: What answers.
+        settings: How it should.
         terminal: Where answers go.
         lines: Where questions come from.
-        suggestion: What could be asked first.
+        keep: Whether the conversation is kept for the next time.
     """
 
     def __init__(
-        self,
-        conversation: Conversation,
-        terminal: Terminal,
-        lines: LineSource,
-        suggestion: str = "",
+        self, llm: LLM, settings: Settings, terminal: Terminal, lines: LineSource, *, keep: bool
     ) -> None:
-        self.conversation = conversation
+        self.conversation: Conversation = open_conversation(llm, settings, terminal)
         self.terminal = terminal
+        self.model = llm.name
         self.show = Show.WINDOW
         self.thoughts = ""
         """What the model thought last."""
+        self.last_reply: Reply | None = None
+        self._settings = settings
         self._lines = lines
-        self._suggestion = suggestion
+        self._keep = keep
+        self._suggestion = suggestion(llm)
         self._switches = ""  # typed since the last message that was kept
+        self._attached: list[str] = []
+        self._line = ""  # what the next one begins with
         self._leaving = False
         self._interrupted = False  # Ctrl-C since the last line: the next one leaves
         self._exit_code = 0
+        lines.sit_at(
+            Desk(self._toolbar, self._toggle, lambda: talking.show_last_thoughts(self), completions)
+        )
 
     def run(self) -> int:
         """Goes on until somebody leaves. Returns the exit code."""
         while not self._leaving:
+            text, self._line = self._line, ""
             try:
-                line = self._lines.read(self._suggestion)
+                line = self._lines.read(self._suggestion, text)
             except EOFError:
                 break
             except KeyboardInterrupt:
@@ -91,10 +116,59 @@ class Chat:
         """Takes `/think` or `/no_think`, as if it stood before the next message."""
         self._switches = word
 
-    def send(self, text: str) -> None:
-        """Says `text` to the model and shows what comes back."""
+    def edit(self, text: str) -> None:
+        """Puts `text` on the next line."""
+        self._line = text
+
+    def attach(self, text: str) -> None:
+        """Puts `text` before the next message."""
+        self._attached.append(text)
+
+    def send(self, text: str, typed: str | None = None) -> None:
+        """Says `text` to the model and shows what comes back; makes room for it if there is none.
+
+        Raises:
+            Qwen3Error: the turn failed, and is taken back.
+        """
+        typed = f"{self._switches}\n{text if typed is None else typed}".strip("\n")
+        whole = "\n\n".join([*self._attached, text])
+        while True:
+            try:
+                return self._play(whole, typed)
+            except ContextOverflowError as error:
+                if not (self.terminal.conversational and make_room(self, error)):
+                    raise
+
+    def change_model(self, name: str) -> None:
+        """Lets another model go on with the conversation.
+
+        Raises:
+            Qwen3Error: it cannot be had or loaded; the old one goes on.
+        """
+        self._reopen(dataclasses.replace(self._settings, model=name))
+
+    def widen(self) -> None:
+        """Doubles the context, by YaRN where the model's own is not enough.
+
+        Raises:
+            Qwen3Error: the model cannot be loaded with it.
+        """
+        context = 2 * self.conversation.context_length
+        self._reopen(dataclasses.replace(self._settings, context=context))
+
+    def _reopen(self, settings: Settings) -> None:
+        before = self.conversation
+        llm = open_model(settings, self.terminal)
+        after = open_conversation(llm, settings, self.terminal)
+        after.messages, after.system = before.messages, before.system
+        if before.budget.given:
+            after.budget.set(before.budget.limit)
+        after.adjust(max_tokens=before.max_tokens, sampling=before.sampling)
+        after.thinking = before.thinking
+        self.conversation, self.model, self._settings = after, llm.name, settings
+
+    def _play(self, text: str, typed: str) -> None:
         messages = len(self.conversation.messages)
-        typed = f"{self._switches}\n{text}".lstrip("\n")
         events = self.conversation.stream(text, typed=typed)
         with (
             stop_on_interrupt(self.conversation.stop) as presses,
@@ -103,10 +177,21 @@ class Chat:
             listening(self.terminal, view.press),
         ):
             self.conversation.on_prefill = view.reading
-            self.thoughts = view.play(events).thinking or self.thoughts
+            self.last_reply = view.play(events)
+            self.thoughts = self.last_reply.thinking or self.thoughts
         self._interrupted = presses.count > 0
         if len(self.conversation.messages) > messages:
             self._switches = ""
+            self._attached = []
+            self._keep_for_the_next_time()
+
+    def _keep_for_the_next_time(self) -> None:
+        if self._keep:
+            try:
+                transcripts.save(keeping.transcript_of(self), state_path(transcripts.LAST))
+            except Qwen3Error as error:
+                self._keep = False
+                self.terminal.error(error)
 
     def _warn_of_leaving(self) -> None:
         self._interrupted = True
@@ -128,3 +213,22 @@ class Chat:
             run_command(line, self)
         elif line.strip():
             self.send(unescaped(line))
+
+    def _thinks(self) -> bool:
+        return self._switches == "/think" or (self._switches == "" and self.conversation.thinks)
+
+    def _toggle(self) -> None:
+        self.switch("/no_think" if self._thinks() else "/think")
+        if self._switches == "/think":
+            self.conversation.thinking = True
+
+    def _toolbar(self) -> str:
+        conversation = self.conversation
+        limit = conversation.budget.limit
+        return wording.toolbar(
+            clean_line(self.model),
+            thinks=self._thinks(),
+            budget=limit,
+            used=conversation.context_used,
+            context=conversation.context_length,
+        )

@@ -1,59 +1,96 @@
 """Where the lines of a chat come from: a line editor in a terminal, plain lines from a pipe.
 
-Knows prompt_toolkit, which takes long to import: make the source early, read from it late.
+Knows prompt_toolkit, which takes long to import: make the source early, read from it late. Does
+not know commands, nor what a key does to the chat.
 """
 
 from __future__ import annotations
 
 import importlib
 import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from qwen3_mlx.cli.files import not_utf8
+from qwen3_mlx.cli.history import TypedLines
 from qwen3_mlx.cli.terminal import PROMPT, Terminal
-from qwen3_mlx.errors import UsageError
 
 if TYPE_CHECKING:
     from prompt_toolkit import PromptSession
+    from prompt_toolkit.completion import Completer
     from prompt_toolkit.formatted_text import AnyFormattedText
+    from prompt_toolkit.history import History
     from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+
+QUOTES = '"""'
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What the chat has to do with the line that is being edited.
+
+    Attributes:
+        toolbar: What stands under it.
+        toggle: Turns the thinking on or off.
+        show_thoughts: Shows the last ones.
+        complete: Words that may stand in place of the last one of the text before the cursor.
+    """
+
+    toolbar: Callable[[], str]
+    toggle: Callable[[], None]
+    show_thoughts: Callable[[], None]
+    complete: Callable[[str], Iterable[str]]
 
 
 class LineSource(Protocol):
     """Gives what a person or a program says, line by line."""
 
-    def read(self, suggestion: str = "") -> str:
-        """The next line.
+    def read(self, suggestion: str = "", text: str = "") -> str:
+        """The next line, or several between triple quotes.
 
         Args:
             suggestion: An example of what could be said, shown while the line is empty.
+            text: What stands on the line to begin with.
 
         Raises:
             EOFError: there is no more.
             KeyboardInterrupt: Ctrl-C at an empty line.
         """
 
+    def sit_at(self, desk: Desk) -> None:
+        """From now on keys and the toolbar belong to a chat."""
 
-def line_source(terminal: Terminal) -> LineSource:
-    """The source that fits the terminal."""
+
+def line_source(terminal: Terminal, typed: TypedLines) -> LineSource:
+    """The source that fits the terminal; `typed` is what was said before."""
     edited = terminal.conversational and not terminal.plain
-    return LineEditor() if edited else PipedLines(terminal)
+    return LineEditor(typed) if edited else PipedLines(terminal)
 
 
 class LineEditor:
     """Edits a line with history. Importing it begins in the background, at once."""
 
-    def __init__(self) -> None:
+    def __init__(self, typed: TypedLines) -> None:
+        self._typed = typed
+        self._desk: Desk | None = None
         self._session: PromptSession[str] | None = None
         threading.Thread(
             target=importlib.import_module, args=("prompt_toolkit",), daemon=True
         ).start()
 
-    def read(self, suggestion: str = "") -> str:
-        """The next line; see `LineSource`."""
+    def sit_at(self, desk: Desk) -> None:
+        """See `LineSource`."""
+        self._desk = desk
+
+    def read(self, suggestion: str = "", text: str = "") -> str:
+        """See `LineSource`."""
         if self._session is None:
-            self._session = _session()
-        line = self._session.prompt(PROMPT, placeholder=lambda: _placeholder(suggestion))
-        return _without_surrogates(line)
+            self._session = _session(self._typed, self._desk)
+        line = self._session.prompt(
+            PROMPT, placeholder=lambda: _placeholder(suggestion), default=text
+        )
+        return unquoted(_without_surrogates(line))
 
 
 class PipedLines:
@@ -67,38 +104,106 @@ class PipedLines:
         self._stdin = terminal.stdin
         self._prompt = terminal.prompt
 
-    def read(self, suggestion: str = "") -> str:  # noqa: ARG002
-        """The next line; see `LineSource`.
+    def sit_at(self, desk: Desk) -> None:
+        """Nothing: a pipe has no keys."""
+
+    def read(self, suggestion: str = "", text: str = "") -> str:  # noqa: ARG002
+        """See `LineSource`.
 
         Raises:
             UsageError: the input is not UTF-8 text.
         """
         self._prompt()
+        lines = [self._line()]
+        while is_open("\n".join(lines)):
+            try:
+                lines.append(self._line())
+            except EOFError:
+                break
+        return unquoted("\n".join(lines))
+
+    def _line(self) -> str:
         try:
             line = self._stdin.readline()
         except UnicodeDecodeError as error:
-            raise not_text(error) from error
+            raise not_utf8("the piped input", error) from error
         if not line:
             raise EOFError
         return line.rstrip("\n")
 
 
-def not_text(error: UnicodeDecodeError) -> UsageError:
-    """What to say about piped bytes that are no text."""
-    return UsageError(
-        f"the piped input is not UTF-8 text: byte 0x{error.object[error.start]:02x}",
-        hint="Convert it first, for example with iconv -t UTF-8.",
+def is_open(text: str) -> bool:
+    """Whether triple quotes are opened and not closed yet."""
+    begun = text.lstrip()
+    return begun.startswith(QUOTES) and not begun[len(QUOTES) :].rstrip().endswith(QUOTES)
+
+
+def unquoted(text: str) -> str:
+    """The text between triple quotes, if it stands between them.
+
+    It is a message in any case: a slash at its beginning is doubled, as a person would do it.
+    """
+    begun = text.strip()
+    if not begun.startswith(QUOTES):
+        return text
+    message = begun.removeprefix(QUOTES).removesuffix(QUOTES).strip("\n")
+    return f"/{message}" if message.startswith("/") else message
+
+
+def _session(typed: TypedLines, desk: Desk | None) -> PromptSession[str]:
+    from prompt_toolkit import PromptSession
+    from prompt_toolkit.shortcuts import CompleteStyle
+
+    return PromptSession(
+        history=_history(typed),
+        key_bindings=_keys(desk),
+        multiline=True,
+        prompt_continuation="  ",
+        enable_open_in_editor=True,
+        completer=_completer(desk),
+        complete_while_typing=False,
+        complete_style=CompleteStyle.READLINE_LIKE,
+        bottom_toolbar=desk.toolbar if desk else None,
+        reserve_space_for_menu=0,
     )
 
 
-def _session() -> PromptSession[str]:
-    from prompt_toolkit import PromptSession
-    from prompt_toolkit.history import InMemoryHistory
+def _history(typed: TypedLines) -> History:
+    from prompt_toolkit.history import History
 
-    return PromptSession(history=InMemoryHistory(), key_bindings=_keys())
+    class Typed(History):
+        def load_history_strings(self) -> Iterable[str]:
+            return reversed(typed.entries)
+
+        def store_string(self, string: str) -> None:
+            typed.add(_without_surrogates(string))
+
+    return Typed()
 
 
-def _keys() -> KeyBindings:
+def _completer(desk: Desk | None) -> Completer | None:
+    from prompt_toolkit.completion import CompleteEvent, Completer, Completion
+    from prompt_toolkit.document import Document
+
+    if desk is None:
+        return None
+    complete = desk.complete
+
+    class Words(Completer):
+        def get_completions(
+            self,
+            document: Document,
+            complete_event: CompleteEvent,  # noqa: ARG002
+        ) -> Iterable[Completion]:
+            text = document.text_before_cursor
+            written = len(text) - (text.rfind(" ") + 1)
+            return (Completion(word, start_position=-written) for word in complete(text))
+
+    return Words()
+
+
+def _keys(desk: Desk | None) -> KeyBindings:
+    from prompt_toolkit.application import run_in_terminal
     from prompt_toolkit.key_binding import KeyBindings
 
     keys = KeyBindings()
@@ -109,6 +214,30 @@ def _keys() -> KeyBindings:
             event.current_buffer.reset()
         else:
             event.app.exit(exception=KeyboardInterrupt, style="class:aborting")
+
+    @keys.add("enter")
+    def _(event: KeyPressEvent) -> None:
+        if is_open(event.current_buffer.text):
+            event.current_buffer.insert_text("\n")
+        else:
+            event.current_buffer.validate_and_handle()
+
+    @keys.add("escape", "enter")
+    def _(event: KeyPressEvent) -> None:
+        event.current_buffer.insert_text("\n")
+
+    if desk is None:
+        return keys
+    toggle, show_thoughts = desk.toggle, desk.show_thoughts
+
+    @keys.add("c-t")
+    def _(event: KeyPressEvent) -> None:
+        toggle()
+        event.app.invalidate()
+
+    @keys.add("c-o")
+    def _(_: KeyPressEvent) -> None:
+        run_in_terminal(show_thoughts)
 
     return keys
 

@@ -7,6 +7,7 @@ on a dumb one) it writes no escape codes. Knows nothing of models.
 
 from __future__ import annotations
 
+import base64
 import io
 import os
 import sys
@@ -16,6 +17,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, TextIO
 
 from qwen3_mlx.cli.filter import DisplayFilter, clean
+from qwen3_mlx.errors import UsageError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -34,28 +36,38 @@ class Terminal:
         stdout: Takes answers.
         stderr: Takes everything else.
         plain: Whether nothing on the screen may be rewritten or coloured; NO_COLOR asks for it too.
+        quiet: Whether nothing but errors goes to standard error, and nobody is asked.
     """
 
     def __init__(
-        self, stdin: TextIO, stdout: TextIO, stderr: TextIO, *, plain: bool = False
+        self,
+        stdin: TextIO,
+        stdout: TextIO,
+        stderr: TextIO,
+        *,
+        plain: bool = False,
+        quiet: bool = False,
     ) -> None:
         self.stdin = stdin
         self.plain = plain
         self._stdout = _forgiving(stdout)
         self._stderr = _forgiving(stderr)
         self._answer_filter = DisplayFilter()
+        self._quiet = quiet
         coloured = not (plain or os.environ.get("NO_COLOR"))
-        self.live = coloured and _is_screen(self._stderr)
+        self._coloured = coloured and _is_screen(self._stderr)
+        self.live = self._coloured and not quiet
         """Whether lines on standard error can be rewritten."""
         self.hears_keys = stdin.isatty() and _is_screen(self._stderr)
         """Whether single keys can be read as they are pressed."""
-        self.conversational = stdin.isatty() and _is_screen(self._stdout)
+        self.conversational = stdin.isatty() and _is_screen(self._stdout) and not quiet
         """Whether a person types and reads here."""
 
     @classmethod
-    def of_process(cls, *, plain: bool = False) -> Terminal:
+    def of_process(cls, *, plain: bool = False, quiet: bool = False) -> Terminal:
         """The streams as they are now."""
-        return cls(_text_input(sys.stdin), _open(sys.stdout), _open(sys.stderr), plain=plain)
+        streams = _text_input(sys.stdin), _open(sys.stdout), _open(sys.stderr)
+        return cls(*streams, plain=plain, quiet=quiet)
 
     @cached_property
     def console(self) -> Console:
@@ -73,7 +85,7 @@ class Terminal:
     @cached_property
     def page(self) -> Console | None:
         """Rich's console on standard output, None where answers are to be left as they are."""
-        if not (self.live and _is_screen(self._stdout)):
+        if not (self._coloured and _is_screen(self._stdout)):
             return None
         from rich.console import Console
 
@@ -87,8 +99,9 @@ class Terminal:
         return self.console.width if self.live else None
 
     def say(self, text: str = "", style: str = "") -> None:
-        """Writes a line to standard error."""
-        self.console.print(clean(text), style=style, soft_wrap=not self.live)
+        """Writes a line to standard error, unless that is to be quiet."""
+        if not self._quiet:
+            self._print(text, style)
 
     def aside(self, text: str) -> None:
         """Writes a line about the conversation, set apart from its words."""
@@ -101,7 +114,10 @@ class Terminal:
         text = Text.assemble(("Error: ", "bold red"), clean(error.message))
         self.console.print(text, soft_wrap=not self.live)
         if error.hint:
-            self.say(error.hint)
+            self._print(error.hint)
+
+    def _print(self, text: str, style: str = "") -> None:
+        self.console.print(clean(text), style=style, soft_wrap=not self.live)
 
     def answer(self, text: str) -> None:
         """Writes a part of an answer to standard output."""
@@ -116,6 +132,24 @@ class Terminal:
         """Asks a question whose answer is no unless somebody says yes."""
         self.console.print(clean(f"{question} [y/N] "), end="")
         return self.stdin.readline().strip().lower() in {"y", "yes"}
+
+    def choose(self, question: str, choices: str) -> str:
+        """Asks for one of some letters; an empty string if none of them was given."""
+        self.console.print(clean(f"{question} "), end="")
+        letter = self.stdin.readline().strip().lower()
+        return letter if letter and letter in choices else ""
+
+    def copy(self, text: str) -> None:
+        """Puts text on the clipboard of whoever looks at the screen, also from afar.
+
+        Raises:
+            UsageError: there is no screen.
+        """
+        if not self.conversational:
+            raise UsageError("there is no clipboard here: this is no terminal")
+        # OSC 52 of xterm's control sequences: base64, so that nothing in it is obeyed.
+        self._stderr.write(f"\x1b]52;c;{base64.b64encode(text.encode()).decode()}\x07")
+        self._stderr.flush()
 
     def prompt(self) -> None:
         """Asks a person for a line that the terminal itself edits; a pipe is not asked."""

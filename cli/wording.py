@@ -7,6 +7,7 @@ its long form when that fits the width and in a short one when it does not.
 from __future__ import annotations
 
 from qwen3_mlx.events import Reply, StopThinking, ThinkingStopped
+from qwen3_mlx.memory import shown_bytes
 
 _STOPPED_BY: dict[StopThinking, str] = {
     "natural": "by itself",
@@ -15,6 +16,7 @@ _STOPPED_BY: dict[StopThinking, str] = {
     "length": "for lack of room",
 }
 _SEPARATOR = " · "
+NEARLY_FULL = 0.8
 
 
 def seconds(value: float) -> str:
@@ -28,6 +30,11 @@ def seconds(value: float) -> str:
 def tokens(count: int) -> str:
     """A count with its noun: `1 token`, `12 tokens`."""
     return "1 token" if count == 1 else f"{count} tokens"
+
+
+def turns(count: int) -> str:
+    """A count with its noun: `1 turn`, `3 turns`."""
+    return "1 turn" if count == 1 else f"{count} turns"
 
 
 def progress(used: int, budget: int | None) -> str:
@@ -81,6 +88,46 @@ def statistics(reply: Reply) -> str:
         timing.decode_tokens_per_second and speed(timing.decode_tokens_per_second),
         f"first token after {timing.first_token_seconds:.2f} s",
     )
+
+
+def figures(reply: Reply) -> list[str]:
+    """All figures of a turn, a line each for prompt, tokens and memory."""
+    usage, timing = reply.usage, reply.timing
+    return [
+        joined(
+            f"prompt {tokens(usage.prompt_tokens)}",
+            f"{usage.cached_tokens} of them read before",
+            timing.prefill_tokens_per_second and speed(timing.prefill_tokens_per_second),
+        ),
+        joined(f"thoughts {tokens(usage.thinking_tokens)}", f"answer {statistics(reply)}"),
+        f"memory {shown_bytes(timing.peak_memory_bytes)} at most",
+    ]
+
+
+def toolbar(model: str, *, thinks: bool, budget: int | None, used: int, context: int) -> str:
+    """How the next turn would go: what answers, whether it thinks, how full the context is.
+
+    Args:
+        budget: Of thinking tokens, None for no end.
+        used: Tokens of the context that are read.
+        context: Tokens that it holds.
+    """
+    mode = f"thinks up to {tokens(budget)}" if budget is not None else "thinks without end"
+    full = used > NEARLY_FULL * context and "nearly full"
+    return joined(
+        model, mode if thinks else "answers at once", f"context {share(used, context)}", full
+    )
+
+
+def share(used: int, limit: int) -> str:
+    """How much of something is used: `312 of 4096 (8%)`."""
+    return f"{used} of {limit} ({used / limit:.0%})"
+
+
+def shortened(text: str, width: int) -> str:
+    """The beginning of a text on one line, with an ellipsis where some is missing."""
+    line = " ".join(text.split())
+    return line if len(line) <= width else f"{line[: width - 1]}…"
 
 
 def joined(*parts: str | float | None) -> str:

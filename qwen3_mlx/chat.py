@@ -5,13 +5,14 @@ Knows when a turn counts and when it is taken back. Does not know arrays, ids or
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from contextlib import closing
-from inspect import GEN_RUNNING, getgeneratorstate
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager
+from inspect import GEN_CLOSED, GEN_RUNNING, getgeneratorstate
 from threading import Event as Flag
 
 from qwen3_mlx.errors import UsageError
 from qwen3_mlx.events import Done, Event, Reply, ToolCall
+from qwen3_mlx.generation.ahead import HandOver, read_ahead
 from qwen3_mlx.generation.defaults import SamplingArgs
 from qwen3_mlx.generation.engine import Answering, Engine, Events
 from qwen3_mlx.generation.prefix import Prefix
@@ -67,6 +68,7 @@ class Conversation:
         self.on_prefill = on_prefill
         self._engine = engine
         self._prefix = Prefix(engine.model)
+        self._hand_over = HandOver()
         self._stop = Flag()
         self._running: Events | None = None
         self._check()
@@ -84,10 +86,12 @@ class Conversation:
     @property
     def context_used(self) -> int:
         """Tokens that the model has read or written in the last turn, its prompt included."""
-        return len(self._prefix.ids)
+        return self._prefix.used
 
     def stream(self, text: str, *, typed: str | None = None) -> Events:
         """Say something and get the reply as it comes. A turn still under way is ended.
+
+        Reading ahead stops for it.
 
         Args:
             text: The message.
@@ -100,15 +104,41 @@ class Conversation:
             ContextOverflowError: (with the first event) the conversation is too long.
             NonFiniteError: the model's numbers are not finite.
         """
-        self._end_running()
-        self._stop = Flag()
         switch = find_switch(text if typed is None else typed)
-        self._running = self._turn(_question(text, switch), self._stop)
-        return self._running
+        with self._between_turns():
+            self._stop = Flag()
+            self._running = self._turn(_question(text, switch), self._stop)
+            return self._running
 
     def send(self, text: str, *, typed: str | None = None) -> Reply:
         """Say something and wait for the whole reply; arguments and errors as for `stream`."""
         return last_reply(self.stream(text, typed=typed))
+
+    def read_ahead(self, cancelled: Callable[[], bool] = lambda: False) -> bool:
+        """Let the model read what the next prompt is sure to begin with: the old thoughts are gone.
+
+        From any thread, while a person types; the next turn then reads little but its message, and
+        says what it would have said. A turn that begins meanwhile, or a change of the messages,
+        cancels this and waits for the slice that is being read. An error leaves the conversation
+        as it was, with nothing read.
+
+        Args:
+            cancelled: Asked before each slice of 64 tokens.
+
+        Returns:
+            Whether nothing is left to read: False when cancelled, or while a turn is under way.
+
+        Raises:
+            UsageError: the messages cannot be written in the model's format.
+            ContextOverflowError: they are longer than the context.
+        """
+        with self._hand_over.reading() as taken:
+            if self._under_way:
+                return False
+            request = self._request(list(self.messages), self._switch, self._stop)
+            return read_ahead(
+                self._engine.writer(), request, self._prefix, lambda: taken() or cancelled()
+            )
 
     def stop(self) -> None:
         """End the turn under way at its next token; from any thread."""
@@ -120,11 +150,11 @@ class Conversation:
         Raises:
             UsageError: a turn is under way in another thread.
         """
-        self._end_running()
-        self.messages = opening(self.system)
-        self._prefix.clear()
+        with self._between_turns():
+            self.messages = opening(self.system)
+            self._prefix.clear()
 
-    def undo(self) -> str | None:
+    def undo(self) -> Message | None:
         """Take the last turn back, tools and all; what was said in it, None if there is none.
 
         What the model has read of the turns before it stays read.
@@ -132,13 +162,13 @@ class Conversation:
         Raises:
             UsageError: a turn is under way in another thread.
         """
-        self._end_running()
-        starts = self._turn_starts()
-        if not starts:
-            return None
-        text = str(self.messages[starts[-1]]["content"])
-        del self.messages[starts[-1] :]
-        return text
+        with self._between_turns():
+            starts = self._turn_starts()
+            if not starts:
+                return None
+            question = self.messages[starts[-1]]
+            del self.messages[starts[-1] :]
+            return question
 
     def drop_oldest(self) -> bool:
         """Forget the first turn; whether there was one.
@@ -146,11 +176,11 @@ class Conversation:
         Raises:
             UsageError: a turn is under way in another thread.
         """
-        self._end_running()
-        starts = self._turn_starts()
-        if starts:
-            del self.messages[starts[0] : (*starts, len(self.messages))[1]]
-        return bool(starts)
+        with self._between_turns():
+            starts = self._turn_starts()
+            if starts:
+                del self.messages[starts[0] : (*starts, len(self.messages))[1]]
+            return bool(starts)
 
     def adjust(self, *, max_tokens: int | None, sampling: SamplingArgs) -> None:
         """Change `max_tokens` and `sampling` together, or nothing.
@@ -192,6 +222,7 @@ class Conversation:
                     if isinstance(event, Done):
                         concluded = True
                         self._conclude(question, event.reply)
+                        self._running = None
                     yield event
         except (GeneratorExit, KeyboardInterrupt):
             if not concluded:
@@ -215,6 +246,18 @@ class Conversation:
         if stopped and not (reply.answer or reply.tool_calls):
             return
         self.messages += [question, assistant_message(reply)]
+
+    @property
+    def _under_way(self) -> bool:
+        """Whether a turn has begun whose last event has not come yet."""
+        return self._running is not None and getgeneratorstate(self._running) != GEN_CLOSED
+
+    @contextmanager
+    def _between_turns(self) -> Iterator[None]:
+        """Nothing is read ahead, and the last turn is over."""
+        with self._hand_over.taken():
+            self._end_running()
+            yield
 
     def _end_running(self) -> None:
         if self._running is None:

@@ -62,6 +62,16 @@ def prefill(
     return output
 
 
+def advance(model: Qwen3, ids: Sequence[int], cache: Sequence[KVCache]) -> None:
+    """Append `ids` (at least one) to the cache in one go, or none of them; no logits."""
+    held = cache[0].offset
+    try:
+        mx.eval(model.advance(row(ids), cache))
+        held += len(ids)
+    finally:
+        rewind(cache, held)
+
+
 def row(ids: Sequence[int]) -> mx.array:
     """Ids as one sequence, int [1, L]."""
     return mx.array([list(ids)])

@@ -9,23 +9,26 @@ from collections.abc import Callable, Generator, Sequence
 
 import mlx.core as mx
 
-from qwen3_mlx.generation.decode import prefill
+from qwen3_mlx.generation.decode import advance, prefill
 from qwen3_mlx.generation.steps import TokenStep
-from qwen3_mlx.model.cache import make_cache, rewind
+from qwen3_mlx.model.cache import make_cache, rewind, settle
 from qwen3_mlx.model.qwen3 import Qwen3
 
 
 class Prefix:
     """A cache together with the ids in it.
 
-    The cache may for a moment hold more than `ids`, never less; the next prompt rewinds it.
+    The cache may for a moment hold more than `ids`, never less; the next prompt rewinds it. After
+    `read`, `follow` or `extend` nothing of it is left to compute: another thread may go on.
 
     Attributes:
         ids: What the model has read, prompt and reply.
+        used: How many they were in the last turn, whatever was read ahead since.
     """
 
     def __init__(self, model: Qwen3) -> None:
         self.ids: list[int] = []
+        self.used = 0
         self.cache = make_cache(model.config)
         self._model = model
 
@@ -51,6 +54,7 @@ class Prefix:
             return prefill(self._model, rest, self.cache, progress=progress, cancelled=cancelled)
         finally:
             self.ids = list(prompt[: self.cache[0].offset])
+            self._rest()
 
     def follow(self, steps: Generator[TokenStep, None, None]) -> Generator[TokenStep, None, None]:
         """The same steps, each noted."""
@@ -60,9 +64,42 @@ class Prefix:
                 yield step
         finally:
             steps.close()
+            self._rest()
+
+    def extend(self, ids: Sequence[int]) -> None:
+        """Hold `ids` and nothing else: forget what differs, let the model read what is missing.
+
+        An error leaves nothing held.
+        """
+        shared = common_prefix(self.ids, ids)
+        self._keep(shared)
+        try:
+            advance(self._model, ids[shared:], self.cache)
+            settle(self.cache)
+        except BaseException:
+            # Numbers that are still to be computed could only be computed in this thread.
+            self._forget()
+            raise
+        self.ids = list(ids)
 
     def clear(self) -> None:
         """Forget everything, memory included."""
+        self._forget()
+        self.used = 0
+
+    def _rest(self) -> None:
+        """Note how far the turn has come, and leave nothing to compute.
+
+        Where that fails, for want of memory or because the turn ran in another thread, nothing is
+        held any more.
+        """
+        self.used = len(self.ids)
+        try:
+            settle(self.cache)
+        except (RuntimeError, MemoryError):
+            self._forget()
+
+    def _forget(self) -> None:
         self.ids = []
         self.cache = make_cache(self._model.config)
 
@@ -71,7 +108,7 @@ class Prefix:
         del self.ids[length:]
 
 
-def common_prefix(first: Sequence[int], second: Sequence[int]) -> int:
-    """How many ids both begin with."""
+def common_prefix(first: Sequence[object], second: Sequence[object]) -> int:
+    """How many ids, or whatever they are made of, both begin with."""
     pairs = zip(first, second, strict=False)
     return next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(first), len(second)))

@@ -12,7 +12,7 @@ from qwen3_mlx.generation import limits
 from qwen3_mlx.generation.defaults import SamplingArgs
 from qwen3_mlx.generation.thinking import ThinkingBudget
 from qwen3_mlx.text.backend import END_THINK
-from qwen3_mlx.text.pieces import Control, Message, Text
+from qwen3_mlx.text.pieces import Control, Message, Piece, Text
 from qwen3_mlx.text.template import Block, ChatTemplate, thinking_block
 from qwen3_mlx.text.tokenizer import Tokenizer
 
@@ -95,6 +95,10 @@ class Writer:
         if self._may_think(request):
             instruction = len(self.stop_instruction)
             limits.check_budget_fits(request.budget, instruction, request.max_tokens)
+
+    def pieces(self, request: Request) -> list[Piece]:
+        """The prompt of a request before it becomes ids, as if there were room for all of it."""
+        return self.template.render(request.messages, thinking=self._may_think(request))
 
     def _may_think(self, request: Request) -> bool:
         able = self.template.family != "instruct"

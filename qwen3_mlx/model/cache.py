@@ -48,9 +48,14 @@ class KVCache:
         return _held(self._values, self.offset)
 
     @property
+    def buffers(self) -> list[mx.array]:
+        """Both buffers, with room for tokens to come; none before the first update."""
+        return [part for part in (self._keys, self._values) if part is not None]
+
+    @property
     def nbytes(self) -> int:
         """Memory of both buffers, in bytes."""
-        return sum(part.nbytes for part in (self._keys, self._values) if part is not None)
+        return sum(part.nbytes for part in self.buffers)
 
     def rewind(self, length: int) -> None:
         """Keep only the first ``length`` tokens; ValueError if there are not so many."""
@@ -68,6 +73,14 @@ def rewind(cache: Sequence[KVCache], length: int) -> None:
     """Take all layers back to their first ``length`` tokens."""
     for layer in cache:
         layer.rewind(length)
+
+
+def settle(cache: Sequence[KVCache]) -> None:
+    """Compute all that was written, also what was taken back since.
+
+    MLX computes numbers only in the thread that asked for them; what is there any thread can use.
+    """
+    mx.eval([layer.buffers for layer in cache])
 
 
 def _held(buffer: mx.array | None, length: int) -> mx.array:

@@ -13,6 +13,7 @@ from typer.testing import CliRunner, Result
 
 import qwen3_mlx
 from qwen3_mlx.cli.app import app
+from qwen3_mlx.cli.origins import VARIABLES
 from tests.cli.fakes import FakeLLM, Step
 from tests.cli.screen import Screen
 
@@ -25,7 +26,15 @@ def config_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty configuration folder, and nothing in the environment that changes output."""
     home = tmp_path / "config"
     monkeypatch.setenv("XDG_CONFIG_HOME", str(home))
-    for name in ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES", "TTY_COMPATIBLE"):
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    for name in (
+        "NO_COLOR",
+        "FORCE_COLOR",
+        "COLUMNS",
+        "LINES",
+        "TTY_COMPATIBLE",
+        *VARIABLES.values(),
+    ):
         monkeypatch.delenv(name, raising=False)
     return home
 
@@ -54,7 +63,8 @@ def start(config_home: Path) -> Iterator[Start]:
     with ExitStack() as screens:
 
         def run(*turns: list[Step], args: tuple[str, ...] = ("chat",), **how: object) -> Screen:
-            code = f"from tests.cli.fakes import *\nrun({list(turns)!r})"
+            names = "from qwen3_mlx.errors import *\nfrom tests.cli.fakes import *"
+            code = f"{names}\nrun({list(turns)!r})"
             command = [sys.executable, "-c", code, *args]
             return screens.enter_context(Screen(command, **how))  # type: ignore[arg-type]
 

@@ -99,6 +99,10 @@ class FakeConversation:
     cleared: int = 0
     stopped: bool = False
     finish_reason: FinishReason = "stop"
+    system: str | None = None
+    max_tokens: int | None = None
+    context_used: int = 0
+    context_length: int = 4096
     sampling: dict[str, object] = field(default_factory=dict)
     on_prefill: Callable[[int, int], None] | None = None
 
@@ -116,6 +120,29 @@ class FakeConversation:
         """Forgets all."""
         self.cleared += 1
         self.messages.clear()
+
+    @property
+    def thinks(self) -> bool:
+        """Whether the next turn does; the last typed word is not looked for."""
+        return self.thinking
+
+    def undo(self) -> dict[str, object] | None:
+        """Takes the last turn back."""
+        if not self.messages:
+            return None
+        question = self.messages[-2]
+        del self.messages[-2:]
+        return question
+
+    def drop_oldest(self) -> bool:
+        """Forgets the first turn."""
+        some = bool(self.messages)
+        del self.messages[:2]
+        return some
+
+    def adjust(self, *, max_tokens: int | None, sampling: dict[str, object]) -> None:
+        """Changes both."""
+        self.max_tokens, self.sampling = max_tokens, sampling
 
     def _turn(self, text: str, steps: Sequence[Step]) -> Iterator[Event]:
         seen: list[Event] = []
@@ -147,7 +174,10 @@ class FakeConversation:
             yield ends[0]
         answer = "".join(event.text for event in seen if isinstance(event, AnswerDelta))
         if answer or not self.stopped:
-            self.messages += [{"content": text}, {"content": answer}]
+            self.messages += [
+                {"role": "user", "content": text},
+                {"role": "assistant", "content": answer},
+            ]
         yield Done(self._reply(answer, thoughts, ends))
 
     def _reply(
@@ -166,7 +196,7 @@ class FakeConversation:
 
 
 class FakeLLM:
-    """What a fake `load` returns; keeps what it was asked for."""
+    """What a fake `load` returns, whatever the name; keeps what it was asked for."""
 
     def __init__(self, name: str = "tiny", kind: str = "bundled", budget: int = 512) -> None:
         self.name = name

@@ -87,8 +87,22 @@ class Screen:
 
     @property
     def text(self) -> str:
-        """The screen, without the blanks at the end of lines and of the whole."""
-        return "\n".join(line.rstrip() for line in self._screen.display).rstrip()
+        """The screen without its toolbar, and the blanks at the end of lines and of the whole."""
+        lines = [line.rstrip() for line in self._screen.display]
+        return "\n".join(lines[: len(lines) - self._has_toolbar]).rstrip()
+
+    @property
+    def toolbar(self) -> str:
+        """The last line of the screen, if it is in reverse."""
+        return self._screen.display[-1].strip() if self._has_toolbar else ""
+
+    def cell(self, row: int, column: int) -> pyte.screens.Char:
+        """A character with its style."""
+        return self._screen.buffer[row][column]
+
+    @property
+    def _has_toolbar(self) -> bool:
+        return bool(self._screen.buffer[self._screen.lines - 1][0].reverse)
 
     @property
     def cursor_hidden(self) -> bool:

@@ -8,6 +8,36 @@ from qwen3_mlx.errors import ContextOverflowError, NonFiniteError
 from tests.cli.conftest import Invoke
 from tests.cli.fakes import FakeLLM, answers, stops, thinks
 
+HELP = """\
+/think         think before answering
+/no_think      answer at once
+/budget N|none think for at most N tokens; none: without end
+/thoughts HOW  window, full or hidden; last: read them again
+/system TEXT   show or change the system prompt
+/regen         answer the last question again
+/undo          take the last question and its answer back
+/edit          take the last question back, to change it
+/clear         forget the conversation
+/model NAME    go on with another model
+/set NAME N    how tokens are drawn, as temp 0.6; none: as the model says
+/stats         figures of the last answer
+/context       how much of the context is used
+/save FILE     keep the conversation, thoughts included
+/load FILE     go on with one that was saved
+/export FILE   write it as Markdown, for reading
+/file PATH     put a file before the next message
+/copy          put the last answer on the clipboard
+/help          show this
+/exit          leave
+//...          a message that begins with a slash
+\"\"\"            begins a message of several lines, and ends it; so does Esc Enter
+Ctrl-T         think, or answer at once
+Ctrl-O         read the last thoughts
+Ctrl-X Ctrl-E  write the message in your editor
+Ctrl-C         stop the answer; twice: leave
+Ctrl-D         leave
+"""
+
 
 def test_two_turns(invoke: Invoke, llm: FakeLLM) -> None:
     llm.enqueue(thinks("2 + 3", " = 5", "\n"), stops(tokens=3), answers("5"))
@@ -70,18 +100,7 @@ def test_clear_forgets(invoke: Invoke, llm: FakeLLM) -> None:
 
 
 def test_help_lists_every_command(invoke: Invoke, llm: FakeLLM) -> None:
-    assert invoke("chat", stdin="/help\n").stderr == (
-        "/think         think before answering\n"
-        "/no_think      answer at once\n"
-        "/budget N|none think for at most N tokens; none: without end\n"
-        "/thoughts HOW  window, full or hidden; last: read them again\n"
-        "/clear         forget the conversation\n"
-        "/help          show this\n"
-        "/exit          leave\n"
-        "//...          a message that begins with a slash\n"
-        "Ctrl-C         stop the answer; twice: leave\n"
-        "Ctrl-D         leave\n"
-    )
+    assert invoke("chat", stdin="/help\n").stderr == HELP
 
 
 @pytest.mark.parametrize("word", ["/exit", "/quit", "/q", "/EXIT"])

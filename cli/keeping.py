@@ -1,0 +1,78 @@
+"""Commands that keep a conversation, or a part of it, and bring it back.
+
+Knows files and the clipboard. Does not know how a conversation goes on.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from qwen3_mlx.cli import transcripts, wording
+from qwen3_mlx.cli.files import attached
+from qwen3_mlx.cli.session import Command, Session
+from qwen3_mlx.cli.transcripts import Transcript
+from qwen3_mlx.errors import UsageError
+
+
+def transcript_of(session: Session) -> Transcript:
+    """The conversation as it is now."""
+    conversation = session.conversation
+    return Transcript(session.model, conversation.budget.limit, list(conversation.messages))
+
+
+def restore(session: Session, transcript: Transcript) -> None:
+    """Goes on with a conversation that was kept; its budget holds again."""
+    conversation = session.conversation
+    conversation.clear()
+    conversation.messages = list(transcript.messages)
+    conversation.system = next(
+        (m.get("content") for m in transcript.messages if m["role"] == "system"), None
+    )
+    conversation.budget.set(transcript.budget)
+    turns = wording.turns(sum(message["role"] == "user" for message in transcript.messages))
+    session.terminal.aside(f"{turns} of a conversation with {transcript.model}")
+
+
+def _save(session: Session, name: str) -> None:
+    path = _path(name, "/save")
+    transcripts.save(transcript_of(session), path)
+    session.terminal.aside(f"saved: {path}")
+
+
+def _load(session: Session, name: str) -> None:
+    restore(session, transcripts.load(_path(name, "/load")))
+
+
+def _export(session: Session, name: str) -> None:
+    path = _path(name, "/export")
+    transcripts.export(session.conversation.messages, path)
+    session.terminal.aside(f"written as Markdown: {path}")
+
+
+def _file(session: Session, name: str) -> None:
+    path = _path(name, "/file")
+    session.attach(attached(path))
+    session.terminal.aside(f"{path} goes with your next message")
+
+
+def _path(name: str, command: str) -> Path:
+    if not name:
+        raise UsageError(f"{command} needs the name of a file")
+    return Path(name).expanduser()
+
+
+def _copy(session: Session, _argument: str) -> None:
+    messages = session.conversation.messages
+    if not messages or messages[-1]["role"] != "assistant":
+        raise UsageError("there is no answer to copy yet")
+    session.terminal.copy(messages[-1].get("content") or "")
+    session.terminal.aside("the last answer is on the clipboard, if the terminal lets programs in")
+
+
+COMMANDS = (
+    Command("save", "keep the conversation, thoughts included", _save, "FILE", takes="file"),
+    Command("load", "go on with one that was saved", _load, "FILE", takes="file"),
+    Command("export", "write it as Markdown, for reading", _export, "FILE", takes="file"),
+    Command("file", "put a file before the next message", _file, "PATH", takes="file"),
+    Command("copy", "put the last answer on the clipboard", _copy),
+)

@@ -1,0 +1,80 @@
+"""What a command of a chat is, and the chat that it acts on.
+
+Knows words and signatures. Does not know which commands there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from qwen3_mlx.cli.terminal import Terminal
+from qwen3_mlx.cli.view import Show
+
+if TYPE_CHECKING:
+    from qwen3_mlx.chat import Conversation
+    from qwen3_mlx.events import Reply
+
+
+class Session(Protocol):
+    """The chat that a command acts on."""
+
+    show: Show
+    """How much of the thoughts is shown."""
+
+    @property
+    def conversation(self) -> Conversation:
+        """What was said so far, and how to go on."""
+
+    @property
+    def terminal(self) -> Terminal:
+        """Where to answer."""
+
+    @property
+    def model(self) -> str:
+        """The name of what answers."""
+
+    @property
+    def thoughts(self) -> str:
+        """What the model thought last."""
+
+    @property
+    def last_reply(self) -> Reply | None:
+        """How it answered last."""
+
+    def switch(self, word: str) -> None:
+        """Takes `/think` or `/no_think`, as if it stood before the next message."""
+
+    def send(self, text: str, typed: str | None = None) -> None:
+        """Says `text` to the model; see `Conversation.stream` for `typed`."""
+
+    def edit(self, text: str) -> None:
+        """Puts `text` on the next line, to be changed and sent."""
+
+    def attach(self, text: str) -> None:
+        """Puts `text` before the next message."""
+
+    def change_model(self, name: str) -> None:
+        """Lets another model go on with the conversation."""
+
+    def leave(self) -> None:
+        """Ends the chat after this command."""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One command: `run` gets the session and what stands behind the name.
+
+    Attributes:
+        choices: What may stand there, for completion.
+        takes: ``"file"`` or ``"model"``: its names complete it.
+    """
+
+    name: str
+    help: str
+    run: Callable[[Session, str], None]
+    argument: str = ""
+    aliases: tuple[str, ...] = ()
+    choices: tuple[str, ...] = ()
+    takes: Literal["", "file", "model"] = ""

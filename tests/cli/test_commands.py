@@ -1,0 +1,200 @@
+"""Every command of a chat, through plain pipes: what it does and what it says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from qwen3_mlx.cli.completion import completions
+from qwen3_mlx.cli.files import attached
+from tests.cli.conftest import Invoke
+from tests.cli.fakes import FakeLLM, answers, stops, thinks
+
+
+def chat(invoke: Invoke, *lines: str) -> str:
+    """What a chat says on standard error after these lines."""
+    return invoke("chat", stdin="\n".join(lines) + "\n").stderr
+
+
+class TestSayingAgain:
+    def test_regen_asks_the_same_again(self, invoke: Invoke, llm: FakeLLM) -> None:
+        llm.enqueue(answers("4"))
+        llm.enqueue(answers("5"))
+        result = invoke("chat", stdin="2 + 3?\n/regen\n")
+        assert result.stdout == "4\n5\n"
+        assert [m["content"] for m in llm.conversation.messages] == ["2 + 3?", "5"]
+
+    def test_regen_keeps_the_way_it_was_asked(self, invoke: Invoke, llm: FakeLLM) -> None:
+        llm.enqueue(answers("4"))
+        llm.conversation.messages = [
+            {"role": "user", "content": "2 + 3? /no_think", "thinking": False},
+            {"role": "assistant", "content": "5"},
+        ]
+        chat(invoke, "/regen")
+        assert llm.conversation.asked == [("2 + 3? /no_think", "/no_think")]
+
+    def test_undo_takes_the_last_turn_back(self, invoke: Invoke, llm: FakeLLM) -> None:
+        llm.enqueue(answers("5"))
+        assert chat(invoke, "What is\t2 + 3?", "/undo", "/undo") == (
+            "[taken back: What is 2 + 3?]\nError: nothing has been said yet\n"
+        )
+        assert llm.conversation.messages == []
+
+
+class TestSystem:
+    def test_is_shown_and_changed(self, invoke: Invoke, llm: FakeLLM) -> None:
+        llm.enqueue(answers("5"))
+        assert chat(invoke, "/system", "2 + 3?", "/system Be brief.", "/system Be kind.") == (
+            "[system prompt: none]\n[system prompt: Be brief.]\n[system prompt: Be kind.]\n"
+        )
+        roles = [(m["role"], m["content"]) for m in llm.conversation.messages]
+        assert roles == [("system", "Be kind."), ("user", "2 + 3?"), ("assistant", "5")]
+
+
+class TestSet:
+    def test_values_hold_until_they_are_taken_back(self, invoke: Invoke, llm: FakeLLM) -> None:
+        assert chat(invoke, "/set", "/set temp 0.5", "/set seed 7", "/set temp none") == (
+            "[all as the model's own settings say]\n[temp 0.5]\n[temp 0.5 · seed 7]\n[seed 7]\n"
+        )
+        assert llm.conversation.sampling == {"temp": None, "seed": 7}
+
+    def test_the_limit_of_a_reply_is_one_of_them(self, invoke: Invoke, llm: FakeLLM) -> None:
+        assert chat(invoke, "/set max_tokens 100") == "[max_tokens 100]\n"
+        assert llm.conversation.max_tokens == 100
+
+    @pytest.mark.parametrize(
+        ("line", "why"),
+        [
+            ("/set heat 1", "there is no value 'heat'"),
+            ("/set temp hot", "'hot' is no temp"),
+            ("/set top_k 1.5", "'1.5' is no top_k"),
+            ("/set seed", "'' is no seed"),
+        ],
+    )
+    def test_what_makes_no_sense_is_said(
+        self, invoke: Invoke, llm: FakeLLM, line: str, why: str
+    ) -> None:
+        assert chat(invoke, line).startswith(f"Error: {why}\n")
+        assert llm.conversation.sampling == {}
+
+
+class TestFigures:
+    def test_stats_are_those_of_the_last_answer(self, invoke: Invoke, llm: FakeLLM) -> None:
+        llm.enqueue(thinks("x"), stops(tokens=3), answers("5"))
+        said = chat(invoke, "/stats", "2 + 3?", "/stats").splitlines()
+        assert said[0] == "[no answer yet]"
+        assert said[-3:] == [
+            "[prompt 20 tokens · 0 of them read before]",
+            "[thoughts 3 tokens · answer 7 tokens · 43 tok/s · first token after 0.25 s]",
+            "[memory 0.0 kB at most]",
+        ]
+
+    def test_context_counts_tokens_and_turns(self, invoke: Invoke, llm: FakeLLM) -> None:
+        llm.enqueue(answers("5"))
+        llm.conversation.context_used = 1024
+        assert (
+            chat(invoke, "2 + 3?", "/context") == "[context: 1024 of 4096 (25%) tokens, 1 turn]\n"
+        )
+
+
+class TestKeeping:
+    def test_what_is_saved_is_loaded(self, invoke: Invoke, llm: FakeLLM, tmp_path: Path) -> None:
+        llm.enqueue(answers("5"))
+        path = tmp_path / "talk.json"
+        said = chat(invoke, "2 + 3?", "/budget 64", f"/save {path}", "/clear", f"/load {path}")
+        assert said == (
+            f"[thinking budget: 64 tokens]\n[saved: {path}]\n"
+            "[forgotten; the conversation starts anew]\n[1 turn of a conversation with tiny]\n"
+        )
+        assert [m["content"] for m in llm.conversation.messages] == ["2 + 3?", "5"]
+        assert llm.conversation.budget.limit == 64
+
+    def test_a_file_that_is_none_leaves_the_conversation(
+        self, invoke: Invoke, llm: FakeLLM, tmp_path: Path
+    ) -> None:
+        llm.enqueue(answers("5"))
+        (tmp_path / "talk.json").write_text("{}")
+        said = chat(invoke, "2 + 3?", f"/load {tmp_path / 'talk.json'}", "/save", "/load")
+        assert said == (
+            f"Error: {tmp_path / 'talk.json'} is no saved conversation: it has no messages\n"
+            "/save writes one.\n"
+            "Error: /save needs the name of a file\nError: /load needs the name of a file\n"
+        )
+        assert len(llm.conversation.messages) == 2
+
+    def test_export_is_for_reading(self, invoke: Invoke, llm: FakeLLM, tmp_path: Path) -> None:
+        llm.enqueue(answers("5"))
+        chat(invoke, "2 + 3?", f"/export {tmp_path / 'talk.md'}")
+        assert (tmp_path / "talk.md").read_text() == "## You\n\n2 + 3?\n\n## Qwen3\n\n5\n"
+
+    def test_a_file_goes_before_the_message_and_switches_nothing(
+        self, invoke: Invoke, llm: FakeLLM, tmp_path: Path
+    ) -> None:
+        llm.enqueue(answers("5"))
+        llm.enqueue(answers("6"))
+        path = tmp_path / "notes.txt"
+        path.write_text("The code is 41. /no_think\n")
+        said = chat(invoke, f"/file {path}", "Which code?", "And now?")
+        assert said == f"[{path} goes with your next message]\n"
+        assert llm.conversation.asked == [
+            (f"{attached(path)}\n\nWhich code?", "Which code?"),
+            ("And now?", "And now?"),
+        ]
+
+    def test_a_pipe_has_no_clipboard(self, invoke: Invoke, llm: FakeLLM) -> None:
+        llm.enqueue(answers("5"))
+        assert chat(invoke, "/copy", "2 + 3?", "/copy") == (
+            "Error: there is no answer to copy yet\n"
+            "Error: there is no clipboard here: this is no terminal\n"
+        )
+
+
+class TestModel:
+    def test_another_one_goes_on_with_the_talk(self, invoke: Invoke, llm: FakeLLM) -> None:
+        llm.enqueue(answers("5"))
+        assert chat(invoke, "2 + 3?", "/model", "/model 8b") == "[model: tiny]\n[model: tiny]\n"
+        assert llm.loaded["name"] == "8b"
+        assert len(llm.conversation.messages) == 2
+
+
+class TestSeveralLines:
+    def test_stand_between_triple_quotes(self, invoke: Invoke, llm: FakeLLM) -> None:
+        llm.enqueue(answers("5"))
+        chat(invoke, '"""', "/help", "", 'two"""')
+        assert llm.conversation.asked == [("/help\n\ntwo", "/help\n\ntwo")]
+
+    def test_end_with_the_input(self, invoke: Invoke, llm: FakeLLM) -> None:
+        llm.enqueue(answers("5"))
+        chat(invoke, '"""one', "two")
+        assert llm.conversation.asked == [("one\ntwo", "one\ntwo")]
+
+
+class TestCompletion:
+    @pytest.mark.parametrize(
+        ("text", "words"),
+        [
+            ("/th", ["/think", "/thoughts"]),
+            ("/thoughts h", ["hidden"]),
+            ("/budget ", ["none"]),
+            ("/set top", ["top_p", "top_k"]),
+            ("/model tiny", ["tiny", "tiny-dense"]),
+            ("/model 14", ["14b"]),
+            ("/nothing x", []),
+            ("hello /th", []),
+            ("//th", []),
+        ],
+    )
+    def test_of_commands(self, text: str, words: list[str]) -> None:
+        assert list(completions(text)) == words
+
+    def test_of_files(self, tmp_path: Path) -> None:
+        (tmp_path / "notes").mkdir()
+        for name in ("notes.txt", ".hidden", "other"):
+            (tmp_path / name).write_text("")
+        assert list(completions(f"/file {tmp_path}/no")) == [
+            f"{tmp_path}/notes/",
+            f"{tmp_path}/notes.txt",
+        ]
+        assert list(completions(f"/load {tmp_path}/.h")) == [f"{tmp_path}/.hidden"]
+        assert list(completions(f"/load {tmp_path}/nowhere/")) == []
