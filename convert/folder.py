@@ -11,7 +11,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from qwen3_mlx.convert.ledger import LEDGER
@@ -89,6 +89,49 @@ def staging_of(destination: Path) -> Path:
 
 
 @contextmanager
+def claimed(name: str | Path, source: Path | None, *, force: bool) -> Iterator[Path]:
+    """The destination's path, which no other converter writes to while the context lasts.
+
+    Parents that it lacks are made, and removed after an error unless something was kept in them.
+
+    Args:
+        name: As for `find_destination`.
+        source: As for `find_destination`.
+        force: As for `find_destination`.
+
+    Raises:
+        UsageError: As `find_destination`.
+        ConversionError: The operating system refused to create, write, flush or rename, or
+            another process is at work on the same destination.
+    """
+    destination = find_destination(name, source, force=force)
+    try:
+        with _parents(destination), locked(destination):
+            # Another converter may have finished it since.
+            find_destination(name, source, force=force)
+            yield destination
+    except OSError as error:
+        raise ConversionError(
+            f"{destination} could not be written: {error.strerror or error}",
+            hint=_hint(error, staging_of(destination)),
+        ) from error
+
+
+@contextmanager
+def _parents(path: Path) -> Iterator[None]:
+    """Makes the folders above a path; those that it made go again if the block raises."""
+    missing = [parent for parent in path.parents if not parent.exists()]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    except BaseException:
+        for parent in missing:
+            with suppress(OSError):
+                parent.rmdir()
+        raise
+
+
+@contextmanager
 def staged(destination: Path) -> Iterator[Path]:
     """A folder beside `destination`, which takes that name when the block ends well.
 
@@ -96,24 +139,13 @@ def staged(destination: Path) -> Iterator[Path]:
     stays as it was. The new folder is removed then, unless something in it is finished and the
     source was not at fault: it is kept for the next try, which finds it here again.
 
+    Args:
+        destination: Claimed already.
+
     Raises:
-        ConversionError: The operating system refused to create, write, flush or rename, or
-            another process is at work on the same destination.
+        OSError: The operating system refused to create, flush or rename.
     """
-    staging = staging_of(destination)
-    try:
-        destination.parent.mkdir(parents=True, exist_ok=True)
-        with locked(destination):
-            yield from _staged(staging, destination)
-    except OSError as error:
-        raise ConversionError(
-            f"{destination} could not be written: {error.strerror or error}",
-            hint=_hint(error, staging),
-        ) from error
-
-
-def _staged(staging: Path, destination: Path) -> Iterator[Path]:
-    keep = False
+    keep, staging = False, staging_of(destination)
     try:
         staging.mkdir(exist_ok=True)
         yield staging

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,11 @@ from qwen3_mlx.convert.writer import to_json
 from qwen3_mlx.errors import ConversionError, ModelFileError
 
 LEDGER = "unfinished.json"
+STATE = {"job", "source", "shards"}
+OTHER_JOB = (
+    "an unfinished conversion with other settings or versions was found: what it had finished is "
+    "removed, and it is begun anew"
+)
 
 # Entries of JSON; what is in them is ours, and checked by the digest of the job.
 Entry = dict[str, Any]
@@ -40,9 +45,18 @@ class Ledger:
     shards: dict[str, Entry] = field(default_factory=dict)
 
     @classmethod
-    def open(cls, folder: Path, job: str) -> Ledger:
-        """What was done of this job in the folder; everything else in it is removed."""
-        ledger = _read(folder, job) or cls(folder, job)
+    def open(cls, folder: Path, job: str, note: Callable[[str], None] | None = None) -> Ledger:
+        """What was done of this job in the folder; everything else in it is removed.
+
+        Args:
+            folder: Where it was, or will be.
+            job: The job.
+            note: Called with a sentence if what is finished is of another job, and is removed.
+        """
+        found = _read(folder)
+        if found is not None and found.job != job and found.shards and note is not None:
+            note(OTHER_JOB)
+        ledger = found if found is not None and found.job == job else cls(folder, job)
         ledger.shards = {
             name: entry
             for name, entry in ledger.shards.items()
@@ -81,14 +95,15 @@ class Ledger:
         }
 
 
-def _read(folder: Path, job: str) -> Ledger | None:
+def _read(folder: Path) -> Ledger | None:
+    """What the folder says is done in it, of whatever job; None if it says nothing of use."""
     try:
         state: Entry = read_json(folder / LEDGER)
     except ModelFileError:
         return None
-    if state.get("job") != job:
+    if state.keys() != STATE:
         return None
-    return Ledger(folder, job, state["source"], state["shards"])
+    return Ledger(folder, **state)
 
 
 def _is_whole(path: Path, sha256: str) -> bool:

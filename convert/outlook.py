@@ -18,14 +18,12 @@ from qwen3_mlx.convert.recipe_file import choose_recipe
 from qwen3_mlx.convert.recipes import Recipe
 from qwen3_mlx.convert.sources import Source, open_source
 from qwen3_mlx.convert.streamed import FLOAT_BYTES
-from qwen3_mlx.memory import cache_bytes
+from qwen3_mlx.memory import cache_bytes, usable_bytes
 from qwen3_mlx.model import Qwen3Config
 
 # Memory of the Macs with Apple silicon, in GB of 2**30 bytes.
 MACS = (8, 16, 18, 24, 32, 36, 48, 64, 96, 128, 192, 256, 512)
 CONTEXTS = (8192, 32768)
-# What Metal recommends to use of the memory: two thirds, and three quarters above 36 GB.
-SMALL_MAC = 36
 # A chunk as bytes, as numbers, in float32, rounded, read back and compared.
 CHUNKS_IN_MEMORY = 8
 # Of source and result, for the tokens at which they are compared.
@@ -93,9 +91,4 @@ def _smallest_mac(plan: Plan, config: Qwen3Config, tokens: int) -> int | None:
         item_bytes=2,
     )
     needed = plan.total_bytes + cache
-    return next((size for size in MACS if needed <= usable_bytes(size)), None)
-
-
-def usable_bytes(mac: int) -> float:
-    """What a model may take of a Mac with so many GB."""
-    return mac * 2**30 * (2 / 3 if mac <= SMALL_MAC else 3 / 4)
+    return next((size for size in MACS if needed <= usable_bytes(size * 2**30)), None)

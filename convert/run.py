@@ -17,7 +17,7 @@ from qwen3_mlx.convert.card import CARD, make_card
 from qwen3_mlx.convert.check import check_tensor
 from qwen3_mlx.convert.companions import mlx_config
 from qwen3_mlx.convert.find import check_not_here, find_or_fetch
-from qwen3_mlx.convert.folder import find_destination, staged
+from qwen3_mlx.convert.folder import claimed, staged
 from qwen3_mlx.convert.job import job_of
 from qwen3_mlx.convert.kinds import notes_on
 from qwen3_mlx.convert.learn import Learned, learn
@@ -72,7 +72,8 @@ def convert(
         progress: Called after each tensor.
         fetched: Called while a file comes from the Hub, with its name and bytes done and to do.
         note: Called before anything is written with each sentence that a person should know: that
-            the source is rounded already, where the recipe's groups do not fit.
+            the source is rounded already, where the recipe's groups do not fit, that what was
+            finished of another conversion is removed.
 
     Returns:
         The destination, as an absolute path.
@@ -92,8 +93,10 @@ def convert(
     if delete_source:
         check_not_here(str(source))
     folder = None if delete_source else find_or_fetch(source, fetched)
-    target = find_destination(destination, folder, force=force)
-    with _opened(source, folder, target, fetched) as original:
+    with (
+        claimed(destination, folder, force=force) as target,
+        _opened(source, folder, target, fetched) as original,
+    ):
         plan = make_plan(original.model, chosen)
         for sentence in notes_on(plan, original.model):
             if note is not None:
@@ -104,7 +107,7 @@ def convert(
             learned = None if calibration is None else learn(plan, original.model, calibration)
             sha256 = learned.sha256 if learned else None
             job = job_of(plan, original.model, verify=verify, learned=sha256)
-            ledger = Ledger.open(staging, job)
+            ledger = Ledger.open(staging, job, note)
             _write(plan, original, ledger, learned, verify=verify, progress=progress)
     return target
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from qwen3_mlx.convert import folder
-from qwen3_mlx.convert.folder import find_destination, staged
+from qwen3_mlx.convert.folder import claimed, find_destination, staged
+from qwen3_mlx.convert.ledger import LEDGER
+from qwen3_mlx.convert.lock import locked
 from qwen3_mlx.errors import ConversionError, UsageError
 
 
@@ -28,7 +32,7 @@ def listing(path: Path) -> list[str]:
 
 def test_the_folder_gets_its_name_when_the_block_ends(tmp_path: Path) -> None:
     destination = tmp_path / "new" / "model"
-    with staged(destination) as staging:
+    with claimed(destination, None, force=False), staged(destination) as staging:
         assert staging.parent == destination.parent
         assert not destination.exists()
         (staging / "file").write_text("x")
@@ -55,7 +59,7 @@ def test_an_old_folder_survives_an_error(old: Path) -> None:
 
 
 def replace(destination: Path) -> None:
-    with staged(destination) as staging:
+    with claimed(destination, None, force=True), staged(destination) as staging:
         (staging / "config.json").write_text("new")
 
 
@@ -102,11 +106,52 @@ def test_it_comes_back_when_the_new_one_cannot_take_its_name(
 )
 def test_what_the_system_refuses_is_explained(tmp_path: Path, code: int, hint: str | None) -> None:
     destination = tmp_path / "model"
-    with pytest.raises(ConversionError) as caught, staged(destination):
+    with pytest.raises(ConversionError) as caught, claimed(destination, None, force=False):
         raise OSError(code, os.strerror(code))
     assert caught.value.message == f"{destination} could not be written: {os.strerror(code)}"
     assert (caught.value.hint or "").find(hint or "") >= 0
     assert listing(tmp_path) == []
+
+
+def fail_below(destination: Path, *, after_a_shard: bool) -> None:
+    with claimed(destination, None, force=False), staged(destination) as staging:
+        if after_a_shard:
+            (staging / LEDGER).write_text("{}")
+        raise KeyboardInterrupt
+
+
+def test_parents_that_were_made_go_again_after_an_error(tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    with pytest.raises(KeyboardInterrupt):
+        fail_below(tmp_path / "there" / "new" / "newer" / "model", after_a_shard=False)
+    assert listing(tmp_path) == ["there"]
+    assert listing(tmp_path / "there") == []
+
+
+def test_parents_of_what_is_kept_stay(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        fail_below(tmp_path / "new" / "model", after_a_shard=True)
+    assert listing(tmp_path / "new") == [".model.partial"]
+
+
+def test_what_another_converter_finished_meanwhile_is_not_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It ended after this one had found the destination free, and before this one claimed it."""
+
+    @contextmanager
+    def late(destination: Path) -> Iterator[None]:
+        destination.mkdir()
+        with locked(destination):
+            yield
+
+    monkeypatch.setattr(folder, "locked", late)
+    with (
+        pytest.raises(UsageError, match="exists"),
+        claimed(tmp_path / "model", None, force=False),
+    ):
+        pytest.fail("it was claimed")
+    assert listing(tmp_path) == ["model"]
 
 
 def test_a_parent_that_is_no_folder(tmp_path: Path) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import random
-
 import mlx.core as mx
 import numpy as np
 import pytest
@@ -11,28 +9,7 @@ from gguf import GGML_QUANT_SIZES, GGMLQuantizationType
 from gguf.quants import dequantize
 
 from qwen3_mlx.convert.sources.gguf.blocks import KINDS
-
-# Where the float16 numbers of a block are; the rest of its bytes may be anything.
-HALVES = {
-    "Q4_0": (0,),
-    "Q4_1": (0, 2),
-    "Q5_0": (0,),
-    "Q5_1": (0, 2),
-    "Q8_0": (0,),
-    "Q4_K": (0, 2),
-    "Q5_K": (0, 2),
-    "Q6_K": (208,),
-}
-
-
-def random_blocks(kind: str, count: int) -> bytes:
-    """Random bytes, the float16 among them made finite by clearing an exponent bit."""
-    size = KINDS[kind].nbytes
-    data = bytearray(random.Random(kind).randbytes(size * count))
-    for start in range(0, len(data), size):
-        for half in HALVES[kind]:
-            data[start + half + 1] &= 0b10111111
-    return bytes(data)
+from tests.convert.gguf_files import HALVES, random_blocks
 
 
 def array(data: bytes, width: int) -> mx.array:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from qwen3_mlx.checkpoint.reader import model_tensors
 from qwen3_mlx.convert import convert, outlook
-from qwen3_mlx.convert.outlook import usable_bytes
 
 if TYPE_CHECKING:
     from tests.convert.conftest import Checkpoint
@@ -49,9 +48,3 @@ def test_it_says_where_groups_become_smaller(
 
 def test_a_small_model_fits_everywhere(dense: Checkpoint, tmp_path: Path) -> None:
     assert outlook(dense.save(tmp_path / "source")).smallest_macs == {8192: 8, 32768: 8}
-
-
-def test_what_a_mac_has_for_a_model() -> None:
-    """Two thirds of 24 GB, three quarters of 64."""
-    assert usable_bytes(24) == 16 * 2**30
-    assert usable_bytes(64) == 48 * 2**30

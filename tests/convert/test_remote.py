@@ -11,7 +11,13 @@ import pytest
 
 from qwen3_mlx.convert import Progress, convert, outlook
 from qwen3_mlx.convert import remote as remote_module
-from qwen3_mlx.errors import FetchError, ModelFileError, ModelNotFoundError, UsageError
+from qwen3_mlx.errors import (
+    ConversionError,
+    FetchError,
+    ModelFileError,
+    ModelNotFoundError,
+    UsageError,
+)
 
 if TYPE_CHECKING:
     from tests.convert.conftest import Checkpoint
@@ -170,4 +176,29 @@ def test_a_repository_that_does_not_exist_is_named(
 
 def test_a_plan_needs_no_weights(published: FakeHub, source: Path) -> None:
     assert outlook(REPO) == outlook(source)
+    assert times_fetched(published) == {}
+
+
+def test_a_second_converter_leaves_the_firsts_files_alone(
+    published: FakeHub, tmp_path: Path
+) -> None:
+    """It is refused before it fetches, and removes nothing: every file is fetched once."""
+    refused: list[str] = []
+
+    def progress(_: Progress) -> None:
+        if refused:
+            return
+        with pytest.raises(ConversionError, match="out is being written by process") as caught:
+            convert(REPO, tmp_path / "out", delete_source=True)
+        refused.append(str(caught.value))
+
+    convert(REPO, tmp_path / "out", delete_source=True, progress=progress)
+    assert len(refused) == 1
+    assert times_fetched(published) == dict.fromkeys(SHARDS, 1)
+
+
+def test_a_destination_that_cannot_be_written(published: FakeHub, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(ConversionError, match="could not be written: File exists"):
+        convert(REPO, tmp_path / "file" / "out", delete_source=True)
     assert times_fetched(published) == {}

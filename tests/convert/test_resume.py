@@ -5,18 +5,18 @@ from __future__ import annotations
 import errno
 import os
 import signal
+import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import mlx.core as mx
 import pytest
 
-from qwen3_mlx.convert import Progress, convert, plan
-from qwen3_mlx.convert.ledger import LEDGER
-from qwen3_mlx.convert.lock import locked
+from qwen3_mlx.convert import Progress, convert, job, plan
+from qwen3_mlx.convert.ledger import LEDGER, OTHER_JOB
 from qwen3_mlx.convert.writer import ShardWriter
 from qwen3_mlx.errors import ConversionError
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from tests.convert.conftest import Checkpoint
 
 PROGRAM = Path(__file__).with_name("kill_points.py")
+HOLDER = Path(__file__).with_name("held_conversion.py")
 KILLS = 20
 
 
@@ -129,12 +130,36 @@ def test_a_source_that_changed_is_noticed(source: Path, stopped: Path) -> None:
     assert [path.name for path in stopped.parent.iterdir()] == ["source"]
 
 
-def test_with_another_recipe_it_begins_again(source: Path, stopped: Path, tmp_path: Path) -> None:
-    other = convert(source, stopped, "8bit")
-    assert contents(other) == contents(convert(source, tmp_path / "whole", "8bit"))
+def change_recipe(monkeypatch: pytest.MonkeyPatch) -> str:
+    return "8bit"
 
 
-@pytest.mark.parametrize("text", ["", "{", '{"job": 1}'])
+def change_version(monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setattr(job, "versions", lambda: {"mlx": "0.0"})
+    return "4bit"
+
+
+@pytest.mark.parametrize("change", [change_recipe, change_version])
+def test_another_job_begins_again_and_says_so(
+    source: Path,
+    stopped: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    change: Callable[[pytest.MonkeyPatch], str],
+) -> None:
+    recipe, notes = change(monkeypatch), list[str]()
+    other = convert(source, stopped, recipe, note=notes.append)
+    assert notes == [OTHER_JOB]
+    assert contents(other) == contents(convert(source, tmp_path / "whole", recipe))
+
+
+def test_nothing_is_said_where_it_goes_on(source: Path, stopped: Path) -> None:
+    notes: list[str] = []
+    convert(source, stopped, note=notes.append)
+    assert notes == []
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"job": 1}'])
 def test_a_ledger_that_cannot_be_read_is_no_ledger(
     source: Path, stopped: Path, tmp_path: Path, text: str
 ) -> None:
@@ -159,11 +184,52 @@ def test_a_full_disk_keeps_what_is_finished_and_says_where(
     assert (partial(tmp_path / "out") / LEDGER).exists()
 
 
-def test_a_second_converter_is_told_who_holds_the_destination(source: Path, tmp_path: Path) -> None:
-    with (
-        locked(tmp_path / "out"),
-        pytest.raises(ConversionError, match=f"being written by process {os.getpid()} on "),
-    ):
-        convert(source, tmp_path / "out")
-    convert(source, tmp_path / "out")
+@pytest.fixture
+def held(source: Path, tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """Another process, at work on the destination until it is told to go on."""
+    with subprocess.Popen(
+        [sys.executable, HOLDER, source, tmp_path / "out"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        yield process
+        process.kill()
+
+
+def cli(source: Path, destination: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "qwen3_mlx", "convert", source, destination],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+def test_a_second_process_is_told_who_holds_the_destination(
+    source: Path, held: subprocess.Popen[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And the first one ends as if there had been no other."""
+    second = cli(source, tmp_path / "out")
+    assert second.returncode == 1
+    assert second.stdout == ""
+    said = " ".join(second.stderr.split())
+    assert f"is being written by process {held.pid} on {socket.gethostname()}" in said
+    held.communicate("go on\n", timeout=120)
+    assert held.returncode == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "source"]
+    monkeypatch.undo()  # shards as large as in the other process
+    assert contents(tmp_path / "out") == contents(convert(source, tmp_path / "whole"))
+
+
+def test_a_process_that_was_killed_holds_nothing(
+    source: Path, held: subprocess.Popen[str], tmp_path: Path
+) -> None:
+    held.kill()
+    held.wait(timeout=120)
+    second = cli(source, tmp_path / "out")
+    assert second.returncode == 0
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "source"]

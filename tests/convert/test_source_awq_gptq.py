@@ -7,14 +7,17 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import mlx.core as mx
 import pytest
 
+from qwen3_mlx.checkpoint.header import read_header
 from qwen3_mlx.convert import convert
 from qwen3_mlx.convert.sources import Rows, open_source
-from qwen3_mlx.errors import ModelFileError
+from qwen3_mlx.convert.sources.gptq import gptq_tensors
+from qwen3_mlx.errors import ModelFileError, NonFiniteError
+from qwen3_mlx.model.fields import Fields
 
 if TYPE_CHECKING:
     from tests.convert.conftest import Checkpoint
@@ -163,6 +166,81 @@ def test_an_awq_word_worked_by_hand() -> None:
     assert awq_words([[column] for column in range(8)])[0, 0].item() == 0x75316420
 
 
+def by_hand(folder: Path, bits: int, parts: dict[str, mx.array]) -> list[list[float]]:
+    """The rows of a lone matrix in a file of these parts, in two groups."""
+    path = folder / "by-hand.safetensors"
+    mx.save_safetensors(str(path), {f"m.{name}": array for name, array in parts.items()})
+    settings = Fields({"bits": bits, "group_size": 16 // bits}, "config")
+    matrix = gptq_tensors(settings, read_header(path))["m.weight"]
+    return cast(list[list[float]], matrix.read(0, matrix.info.shape[0]).tolist())
+
+
+def test_a_gptq_matrix_of_4_bits_worked_by_hand(tmp_path: Path) -> None:
+    """Eight inputs and eight outputs. A hexadecimal digit is an integer, the last one the first.
+
+    A word of `qweight` holds the eight inputs of one output, a word of `qzeros` one group's zero
+    points of the eight outputs less one. A number is (code - zero point) * scale of its group.
+    """
+    rows = by_hand(
+        tmp_path,
+        4,
+        {
+            # Output 0: inputs 0, 1, ... 7; output 7: inputs 15, 14, ... 8; between them fives.
+            "qweight": words([[0x76543210, *[0x55555555] * 6, 0x89ABCDEF]]),
+            # Group 0: zero points 1 to 8; group 1: 8, and 3 for all but the first.
+            "qzeros": words([[0x76543210], [0x22222227]]),
+            "scales": mx.array([[0.5] * 8, [2.0] * 8], mx.float16),
+            "g_idx": mx.array([1, 0, 0, 1, 1, 0, 1, 0], mx.int32),
+        },
+    )
+    assert rows[0] == [
+        (0 - 8) * 2,
+        (1 - 1) * 0.5,
+        (2 - 1) * 0.5,
+        (3 - 8) * 2,
+        (4 - 8) * 2,
+        (5 - 1) * 0.5,
+        (6 - 8) * 2,
+        (7 - 1) * 0.5,
+    ]
+    for output in range(1, 7):
+        first, second = (5 - (output + 1)) * 0.5, (5 - 3) * 2
+        assert rows[output] == [second, first, first, second, second, first, second, first]
+    assert rows[7] == [
+        (15 - 3) * 2,
+        (14 - 8) * 0.5,
+        (13 - 8) * 0.5,
+        (12 - 3) * 2,
+        (11 - 3) * 2,
+        (10 - 8) * 0.5,
+        (9 - 3) * 2,
+        (8 - 8) * 0.5,
+    ]
+
+
+def test_a_gptq_matrix_of_8_bits_worked_by_hand(tmp_path: Path) -> None:
+    """Four inputs and four outputs: two hexadecimal digits are an integer, the last two the first.
+
+    0xFF, 0x80, 0x40 and 0x02 are 255, 128, 64 and 2; stored zero points are one less than real.
+    """
+    rows = by_hand(
+        tmp_path,
+        8,
+        {
+            "qweight": words([[0xFF804002, 0x02FF8040, 0x4002FF80, 0x804002FF]]),
+            "qzeros": words([[0xFE7F3F00], [0x7F7F7F7F]]),
+            "scales": mx.array([[0.5, 1, 2, 4], [0.25, 0.25, 0.25, 0.25]], mx.float16),
+            "g_idx": mx.array([0, 1, 1, 0], mx.int32),
+        },
+    )
+    assert rows == [
+        [(2 - 1) * 0.5, (64 - 128) * 0.25, (128 - 128) * 0.25, (255 - 1) * 0.5],
+        [(64 - 64) * 1, (128 - 128) * 0.25, (255 - 128) * 0.25, (2 - 64) * 1],
+        [(128 - 128) * 2, (255 - 128) * 0.25, (2 - 128) * 0.25, (64 - 128) * 2],
+        [(255 - 255) * 4, (2 - 128) * 0.25, (64 - 128) * 0.25, (128 - 255) * 4],
+    ]
+
+
 @pytest.mark.parametrize("bits", [4, 8])
 @pytest.mark.parametrize(("form", "offset"), [("gptq", 1), ("gptq_v2", 0)])
 @pytest.mark.parametrize("order", ["no g_idx", "g_idx", "act-order"])
@@ -242,3 +320,19 @@ def test_groups_that_are_not_there_are_refused(
     model.arrays[f"{UP}.g_idx"] = mx.full((64,), 2, mx.int32)
     with pytest.raises(ModelFileError, match=rf"{UP}\.g_idx names groups"):
         convert(model.save(tmp_path / "source"), tmp_path / "out")
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+@pytest.mark.parametrize("settings", [AWQ, GPTQ])
+def test_scales_that_are_no_numbers_are_refused_by_name(
+    pack: Callable[..., PackedModel], tmp_path: Path, settings: dict[str, object], bad: float
+) -> None:
+    def parts_of(packed: Packed) -> dict[str, mx.array]:
+        return awq_parts(packed) if settings is AWQ else gptq_parts(packed, 4, 1, ordered=True)
+
+    model = pack(settings, parts_of)
+    model.arrays[f"{UP}.scales"][0, 5] = bad
+    folder = model.save(tmp_path / "source")
+    with pytest.raises(NonFiniteError, match=rf"{UP}\.weight"):
+        convert(folder, tmp_path / "out")
+    assert list(tmp_path.iterdir()) == [folder]

@@ -17,105 +17,28 @@ from qwen3_mlx.checkpoint.load import load_checkpoint
 from qwen3_mlx.convert import convert
 from qwen3_mlx.convert.sources import Rows, open_source
 from qwen3_mlx.convert.sources.gguf.header import read_gguf_header
-from qwen3_mlx.errors import ModelFileError, UnsupportedModelError
+from qwen3_mlx.errors import ModelFileError, NonFiniteError, UnsupportedModelError
 from qwen3_mlx.text.tokenizer import load_tokenizer
+from tests.convert.gguf_files import (
+    SMALL,
+    TEMPLATE,
+    Add,
+    kind_of,
+    nothing,
+    numpy,
+    write_gguf,
+    write_k_quants,
+)
 
 if TYPE_CHECKING:
     from tests.convert.conftest import Checkpoint
 
-# As llama.cpp's converter names them.
-NAMES = {
-    "model.embed_tokens": "token_embd",
-    "model.norm": "output_norm",
-    "lm_head": "output",
-    "input_layernorm": "attn_norm",
-    "post_attention_layernorm": "ffn_norm",
-    "self_attn.q_proj": "attn_q",
-    "self_attn.k_proj": "attn_k",
-    "self_attn.v_proj": "attn_v",
-    "self_attn.o_proj": "attn_output",
-    "self_attn.q_norm": "attn_q_norm",
-    "self_attn.k_norm": "attn_k_norm",
-    "mlp.gate": "ffn_gate_inp",
-    "mlp.gate_proj": "ffn_gate",
-    "mlp.up_proj": "ffn_up",
-    "mlp.down_proj": "ffn_down",
-    "mlp.switch_mlp.gate_proj": "ffn_gate_exps",
-    "mlp.switch_mlp.up_proj": "ffn_up_exps",
-    "mlp.switch_mlp.down_proj": "ffn_down_exps",
-}
-# GPT-2's alphabet, two merges, a control token, one of a user's, and one that fills up.
-BYTES = [chr(c) for c in (*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100))]
-ALPHABET = [*BYTES, *(chr(256 + i) for i in range(256 - len(BYTES)))]
-TOKENS = [*ALPHABET, "he", "hel", "<|endoftext|>", "<|im_end|>", "<think>", "[PAD261]"]
-TYPES = [1] * 258 + [3, 3, 4, 5]
+TOKENS = SMALL.tokens
 END, IM_END, THINK = 258, 259, 260
-TEMPLATE = "{{ messages }}"
 
 
-def gguf_name(name: str) -> str:
-    path = name.removesuffix(".weight")
-    if path in NAMES:
-        return f"{NAMES[path]}.weight"
-    _, _, layer, part = path.split(".", 3)
-    return f"blk.{layer}.{NAMES[part]}.weight"
-
-
-def numpy(array: mx.array) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
-    return np.array(array.astype(mx.float32))
-
-
-def kind_of(name: str, matrices: str) -> gguf.GGMLQuantizationType:
-    """Norms and routers in float32, as llama.cpp keeps them."""
-    whole = "norm" in name or name.endswith("mlp.gate.weight")
-    return gguf.GGMLQuantizationType["F32" if whole else matrices]
-
-
-def write_gguf(path: Path, checkpoint: Checkpoint, matrices: str, **changes: Any) -> Path:
-    """A file as llama.cpp's converter would write it, its matrices of one kind.
-
-    Args:
-        path: The file.
-        checkpoint: What it says.
-        matrices: Kind of all matrices.
-        changes: Metadata to add or replace: dots are written as two underscores.
-    """
-    config: dict[str, Any] = checkpoint.config
-    sparse = config["model_type"] == "qwen3_moe"
-    writer = gguf.GGUFWriter(path, "qwen3moe" if sparse else "qwen3")
-    writer.add_context_length(config["max_position_embeddings"])
-    writer.add_embedding_length(config["hidden_size"])
-    writer.add_block_count(config["num_hidden_layers"])
-    writer.add_feed_forward_length(config["intermediate_size"])
-    writer.add_head_count(config["num_attention_heads"])
-    writer.add_head_count_kv(config["num_key_value_heads"])
-    writer.add_key_length(config["head_dim"])
-    writer.add_value_length(config["head_dim"])
-    writer.add_layer_norm_rms_eps(config["rms_norm_eps"])
-    writer.add_rope_freq_base(config["rope_theta"])
-    if sparse:
-        writer.add_expert_count(config["num_experts"])
-        writer.add_expert_used_count(config["num_experts_per_tok"])
-        writer.add_expert_feed_forward_length(config["moe_intermediate_size"])
-    writer.add_tokenizer_model(changes.pop("model", "gpt2"))
-    writer.add_tokenizer_pre("qwen2")
-    writer.add_token_list(TOKENS)
-    writer.add_token_types(TYPES)
-    writer.add_token_merges(["h e", "he l"])
-    writer.add_eos_token_id(IM_END)
-    writer.add_pad_token_id(END)
-    writer.add_chat_template(TEMPLATE)
-    for key, value in changes.items():
-        writer.add_uint32(key.replace("__", "."), value)
-    for name, array in checkpoint.arrays.items():
-        kind = kind_of(name, matrices)
-        data = gguf.quants.quantize(numpy(array), kind)
-        writer.add_tensor(gguf_name(name), data, raw_dtype=kind)
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
-    return path
+def save_gguf(path: Path, checkpoint: Checkpoint, matrices: str, **more: Any) -> Path:
+    return write_gguf(path, checkpoint.config, checkpoint.arrays, matrices, **more)
 
 
 @pytest.fixture
@@ -128,7 +51,7 @@ def small(make_checkpoint: Callable[..., Checkpoint]) -> Checkpoint:
 def test_every_tensor_has_its_place_and_numbers(
     small: Checkpoint, tmp_path: Path, matrices: str
 ) -> None:
-    source = open_source(write_gguf(tmp_path / "m.gguf", small, matrices))
+    source = open_source(save_gguf(tmp_path / "m.gguf", small, matrices))
     for name, array in small.arrays.items():
         kind = kind_of(name, matrices)
         quantized = gguf.quants.quantize(numpy(array), kind)
@@ -139,37 +62,148 @@ def test_every_tensor_has_its_place_and_numbers(
         assert np.array_equal(numpy(part), expected[: rows.stop // 2 or 1])
 
 
+WIDE = {
+    "head_dim": 64,
+    "hidden_size": 256,
+    "intermediate_size": 512,
+    "moe_intermediate_size": 256,
+    "num_experts": 4,
+    "vocab_size": len(TOKENS),
+}
+
+
+@pytest.fixture(params=["dense", "moe"])
+def wide(request: pytest.FixtureRequest) -> dict[str, object]:
+    """The config of a network in which every row is blocks of 256 numbers."""
+    checkpoint: Checkpoint = request.getfixturevalue(request.param)
+    return checkpoint.config | {n: size for n, size in WIDE.items() if n in checkpoint.config}
+
+
+def test_k_quants_in_whole_files(wide: dict[str, object], tmp_path: Path) -> None:
+    """Random blocks: what is read, also in part, and what stands in a converted folder."""
+    path = tmp_path / "m.gguf"
+    numbers = write_k_quants(path, wide)
+    source = open_source(path)
+    written = mx.load(str(convert(path, tmp_path / "out", "bf16") / "model.safetensors"))
+    assert isinstance(written, dict)
+    assert written.keys() == numbers.keys()
+    for name, expected in numbers.items():
+        assert np.isfinite(expected).all()
+        (rows,) = source.rows(name)
+        matrix, middle = expected.reshape(-1, expected.shape[-1]), rows.stop // 2
+        assert np.array_equal(numpy(source.read(rows)), matrix)
+        assert np.array_equal(numpy(source.read(Rows(name, middle, rows.stop))), matrix[middle:])
+        assert mx.array_equal(written[name], mx.array(expected).astype(mx.bfloat16))
+
+
 @pytest.mark.parametrize(
     ("matrices", "dtype"),
-    [("F32", mx.float32), ("F16", mx.bfloat16), ("BF16", mx.bfloat16), ("Q8_0", mx.bfloat16)],
+    [("F32", mx.float32), ("F16", mx.float16), ("BF16", mx.bfloat16), ("Q8_0", mx.bfloat16)],
 )
 def test_the_dtype_to_write_in(
     dense: Checkpoint, tmp_path: Path, matrices: str, dtype: mx.Dtype
 ) -> None:
-    """That of unpacked matrices, else Qwen3's own; float16 is taken up in the test below."""
-    source = open_source(write_gguf(tmp_path / "m.gguf", dense, matrices))
-    expected = mx.float16 if matrices == "F16" else dtype
-    assert {source.dtype(name) for name in dense.arrays} == {expected}
+    """That of matrices that are not packed, else Qwen3's own."""
+    source = open_source(save_gguf(tmp_path / "m.gguf", dense, matrices))
+    assert {source.dtype(name) for name in dense.arrays} == {dtype}
 
 
 def test_the_config_is_that_of_the_original(small: Checkpoint, tmp_path: Path) -> None:
-    source = open_source(write_gguf(tmp_path / "m.gguf", small, "BF16"))
+    source = open_source(save_gguf(tmp_path / "m.gguf", small, "BF16"))
     folder = small.save(tmp_path / "original")
     assert source.config == open_source(folder).config
 
 
-def test_a_tied_head_and_scaling(
-    make_checkpoint: Callable[..., Checkpoint], tmp_path: Path
-) -> None:
+def test_a_tied_head(make_checkpoint: Callable[..., Checkpoint], tmp_path: Path) -> None:
     checkpoint = make_checkpoint({"tie_word_embeddings": True, "num_hidden_layers": 1})
     assert open_source(
-        write_gguf(tmp_path / "m.gguf", checkpoint, "BF16")
+        save_gguf(tmp_path / "m.gguf", checkpoint, "BF16")
     ).config.tie_word_embeddings
+
+
+def scale(**values: str | float) -> Add:
+    """Adds `qwen3.rope.scaling.*`: strings, whole numbers, and numbers in float32."""
+
+    def add(writer: gguf.GGUFWriter) -> None:
+        for name, value in values.items():
+            key = f"qwen3.rope.scaling.{name}"
+            if isinstance(value, str):
+                writer.add_string(key, value)
+            elif isinstance(value, int):
+                writer.add_uint32(key, value)
+            else:
+                writer.add_float32(key, value)
+
+    return add
+
+
+@pytest.mark.parametrize(
+    ("add", "expected"),
+    [
+        (nothing, None),
+        (scale(type="none", factor=4.0), None),
+        (
+            scale(type="yarn", factor=4.0, original_context_length=256),
+            {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 256},
+        ),
+        # llama.cpp takes the length of the context where no original one is named.
+        (
+            scale(type="yarn", factor=2.5),
+            {"rope_type": "yarn", "factor": 2.5, "original_max_position_embeddings": 1024},
+        ),
+        (
+            scale(
+                type="yarn",
+                factor=4.0,
+                original_context_length=256,
+                yarn_beta_fast=24.0,
+                yarn_beta_slow=1.1,
+                yarn_ext_factor=1.0,
+                yarn_attn_factor=1.0,
+            ),
+            {
+                "rope_type": "yarn",
+                "factor": 4.0,
+                "original_max_position_embeddings": 256,
+                "beta_fast": 24.0,
+                "beta_slow": 1.1,
+            },
+        ),
+        (scale(type="linear", factor=8.0), {"rope_type": "linear", "factor": 8.0}),
+        # As llama.cpp reads a factor beside no type.
+        (scale(factor=8.0), {"rope_type": "linear", "factor": 8.0}),
+    ],
+)
+def test_stretched_positions(
+    dense: Checkpoint, tmp_path: Path, add: Add, expected: dict[str, object] | None
+) -> None:
+    """As Hugging Face's `rope_scaling` says the same, in the config of the converted folder."""
+    path = save_gguf(tmp_path / "m.gguf", dense, "BF16", add=add)
+    folder = convert(path, tmp_path / "out", "bf16", verify=False)
+    assert json.loads((folder / "config.json").read_text("utf-8"))["rope_scaling"] == expected
+    assert (open_source(path).config.rope_scaling is None) == (expected is None)
+
+
+@pytest.mark.parametrize(
+    ("add", "message"),
+    [
+        (scale(type="yarn", factor=4.0, yarn_attn_factor=1.5), "yarn_attn_factor = 1.5"),
+        (scale(type="yarn", factor=4.0, yarn_ext_factor=0.5), "yarn_ext_factor = 0.5"),
+        (scale(type="linear", factor=4.0, attn_factor=1.5), "attn_factor = 1.5"),
+        (scale(type="longrope"), "rope_type = 'longrope'"),
+    ],
+)
+def test_other_ways_to_stretch_positions_are_refused(
+    dense: Checkpoint, tmp_path: Path, add: Add, message: str
+) -> None:
+    path = save_gguf(tmp_path / "m.gguf", dense, "BF16", add=add)
+    with pytest.raises(UnsupportedModelError, match=rf"{message} is not supported"):
+        open_source(path)
 
 
 def test_a_file_converts_whole(small: Checkpoint, tmp_path: Path) -> None:
     """The same weights as from the original, and a tokenizer that reads and writes."""
-    path = write_gguf(tmp_path / "m.gguf", small, "BF16")
+    path = save_gguf(tmp_path / "m.gguf", small, "BF16")
     folder = convert(path, tmp_path / "out")
     original = convert(small.save(tmp_path / "original"), tmp_path / "expected")
     weights = [f / "model.safetensors" for f in (folder, original)]
@@ -186,7 +220,7 @@ def test_a_file_converts_whole(small: Checkpoint, tmp_path: Path) -> None:
 
 
 def test_another_architecture_is_refused(dense: Checkpoint, tmp_path: Path) -> None:
-    path = write_gguf(tmp_path / "m.gguf", dense, "BF16")
+    path = save_gguf(tmp_path / "m.gguf", dense, "BF16")
     path.write_bytes(path.read_bytes().replace(b"qwen3", b"llama"))
     with pytest.raises(UnsupportedModelError, match=r"m\.gguf.*architecture = 'llama'") as caught:
         convert(path, tmp_path / "out")
@@ -195,33 +229,47 @@ def test_another_architecture_is_refused(dense: Checkpoint, tmp_path: Path) -> N
 
 
 def test_one_part_of_several_is_refused(dense: Checkpoint, tmp_path: Path) -> None:
-    path = write_gguf(tmp_path / "m.gguf", dense, "BF16", split__count=2)
+    path = save_gguf(
+        tmp_path / "m.gguf", dense, "BF16", add=lambda writer: writer.add_uint32("split.count", 2)
+    )
     with pytest.raises(UnsupportedModelError, match=r"m\.gguf is one part of several"):
         open_source(path)
 
 
 def test_another_tokenizer_is_refused(dense: Checkpoint, tmp_path: Path) -> None:
-    path = write_gguf(tmp_path / "m.gguf", dense, "BF16", model="llama")
+    path = save_gguf(tmp_path / "m.gguf", dense, "BF16", model="llama")
     with pytest.raises(UnsupportedModelError, match=r"tokenizer\.ggml\.model = 'llama'"):
         open_source(path).companions()
 
 
 def test_a_missing_tensor_is_refused(dense: Checkpoint, tmp_path: Path) -> None:
     del dense.arrays["model.layers.1.mlp.up_proj.weight"]
-    path = write_gguf(tmp_path / "m.gguf", dense, "BF16")
+    path = save_gguf(tmp_path / "m.gguf", dense, "BF16")
     with pytest.raises(ModelFileError, match=r"layers\.1\.mlp\.up_proj\.weight is missing"):
         open_source(path)
 
 
 def test_another_kind_of_block_is_refused(dense: Checkpoint, tmp_path: Path) -> None:
     """GGML's type 39 is MXFP4."""
-    path = write_gguf(tmp_path / "m.gguf", dense, "Q8_0")
+    path = save_gguf(tmp_path / "m.gguf", dense, "Q8_0")
     name = b"blk.0.attn_q.weight" + struct.pack("<IQQI", 2, 128, 128, 8)
     data = path.read_bytes()
     assert name in data
     path.write_bytes(data.replace(name, name[:-4] + struct.pack("<I", 39)))
     with pytest.raises(UnsupportedModelError, match=r"m\.gguf.*attn_q.*type 39"):
         open_source(path)
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_numbers_that_are_none_are_refused_by_the_networks_name(
+    dense: Checkpoint, tmp_path: Path, bad: float
+) -> None:
+    name = "model.layers.1.mlp.up_proj.weight"
+    dense.arrays[name][3, 2] = bad
+    path = save_gguf(tmp_path / "m.gguf", dense, "F32")
+    with pytest.raises(NonFiniteError, match=r"layers\.1\.mlp\.up_proj\.weight"):
+        convert(path, tmp_path / "out")
+    assert sorted(tmp_path.iterdir()) == [path]
 
 
 def header(metadata: bytes = b"", *, tensors: int = 0, entries: int = 0) -> bytes:

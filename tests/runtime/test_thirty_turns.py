@@ -13,7 +13,7 @@ from qwen3_mlx.errors import ContextOverflowError
 from qwen3_mlx.generation.engine import Engine
 from qwen3_mlx.generation.thinking import ThinkingBudget
 from qwen3_mlx.model import Qwen3
-from qwen3_mlx.text.template import HYBRID
+from qwen3_mlx.text.qwen3_format import HYBRID
 
 TEXTS = st.sampled_from(["Hi", "What is 2 + 3? /no_think", "/think Why?", "größer 🤖", "And 7?"])
 DEEDS = st.one_of(

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import gzip
 import json
-import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import pytest
-from huggingface_hub.constants import HF_HUB_CACHE
 from tokenizers import AddedToken, Regex, decoders, normalizers, pre_tokenizers
 from tokenizers import Tokenizer as Library
 from tokenizers.models import BPE
@@ -118,20 +115,6 @@ def goldens() -> Goldens:
 
 
 @pytest.fixture(scope="session")
-def real_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the tokenizer that Qwen publishes, if this machine has it."""
-    source = next(filter(None, map(_tokenizer_file, _real_places())), None)
-    if source is None:
-        pytest.skip("needs Qwen3's own tokenizer: set QWEN3_MLX_TOKENIZER to its folder")
-    if source.suffix != ".gz":
-        return source.parent
-    path = tmp_path_factory.mktemp("real")
-    (path / "tokenizer.json").write_bytes(gzip.decompress(source.read_bytes()))
-    shutil.copy(source.with_name("tokenizer_config.json"), path)
-    return path
-
-
-@pytest.fixture(scope="session")
 def real_tokenizer(real_files: Path) -> Tokenizer:
     return load_tokenizer(real_files)
 
@@ -141,16 +124,3 @@ def real_source(real_files: Path) -> str:
     """The chat template that Qwen publishes for the hybrid models."""
     source: str = json.loads((real_files / "tokenizer_config.json").read_text())["chat_template"]
     return source
-
-
-def _real_places() -> Iterator[Path]:
-    if named := os.environ.get("QWEN3_MLX_TOKENIZER"):
-        yield Path(named)
-    yield ROOT.parent / "shared" / "qwen3-tokenizer"
-    yield from sorted(Path(HF_HUB_CACHE).glob("models--Qwen--Qwen3-*B/snapshots/*"))
-
-
-def _tokenizer_file(folder: Path) -> Path | None:
-    files = (folder / name for name in ("tokenizer.json", "tokenizer.json.gz"))
-    has_config = (folder / "tokenizer_config.json").is_file()
-    return next((file for file in files if has_config and file.is_file()), None)

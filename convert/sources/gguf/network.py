@@ -44,6 +44,8 @@ LAYER_NAMES = {
     "ffn_down_exps": "mlp.switch_mlp.down_proj",
 }
 MAX = 2**31 - 1
+# How strong a scaling is besides its factor.
+STRENGTHS = ("attn_factor", "yarn_attn_factor", "yarn_ext_factor")
 
 
 def network_name(name: str) -> str:
@@ -82,7 +84,7 @@ def hf_config(
         "vocab_size": tensors[EMBEDDING].shape[0],
         "tie_word_embeddings": HEAD not in tensors,
         "torch_dtype": dtype,
-        "rope_scaling": _rope_scaling(fields, f"{prefix}.rope.scaling"),
+        "rope_scaling": _rope_scaling(fields, prefix),
     }
     return config | (_experts(fields, prefix) if prefix == "qwen3moe" else {})
 
@@ -133,18 +135,38 @@ def _experts(fields: Fields, prefix: str) -> dict[str, object]:
 
 
 def _rope_scaling(fields: Fields, prefix: str) -> dict[str, object] | None:
-    kind = fields.text(f"{prefix}.type", default="none")
+    """What llama.cpp does about positions; it takes a factor beside no type for linear."""
+    scaling = f"{prefix}.rope.scaling"
+    stated = f"{scaling}.factor" in fields
+    kind = fields.text(f"{scaling}.type", default="linear" if stated else "none")
     if kind == "none":
         return None
-    return {
-        "rope_type": kind,
-        "factor": _number(fields, f"{prefix}.factor"),
-        "original_max_position_embeddings": fields.integer(
-            f"{prefix}.original_context_length", 1, MAX
-        ),
+    _refuse_other_strengths(fields, scaling)
+    factor = _number(fields, f"{scaling}.factor", default=1.0)
+    stretch: dict[str, object] = {"rope_type": kind, "factor": factor}
+    return stretch | (_yarn(fields, prefix) if kind == "yarn" else {})
+
+
+def _refuse_other_strengths(fields: Fields, scaling: str) -> None:
+    """Hugging Face means the whole by them, llama.cpp what comes on top of the factor's."""
+    for name in (f"{scaling}.{strength}" for strength in STRENGTHS):
+        if _number(fields, name, default=1.0) != 1:
+            raise UnsupportedModelError(f"{fields.describe(name)} is not supported: only 1")
+
+
+def _yarn(fields: Fields, prefix: str) -> dict[str, object]:
+    """llama.cpp counts from the whole context where no original length is named."""
+    scaling = f"{prefix}.rope.scaling"
+    whole = fields.integer(f"{prefix}.context_length", 1, MAX)
+    original = fields.integer(f"{scaling}.original_context_length", 1, MAX, default=whole)
+    betas: dict[str, object] = {
+        name: _number(fields, f"{scaling}.yarn_{name}")
+        for name in ("beta_fast", "beta_slow")
+        if f"{scaling}.yarn_{name}" in fields
     }
+    return betas | {"original_max_position_embeddings": original}
 
 
-def _number(fields: Fields, name: str) -> float:
+def _number(fields: Fields, name: str, default: float | None = None) -> float:
     """A float32 as a person wrote it: 1e-06, and not 9.999999974752427e-07."""
-    return float(f"{fields.number(name, 0, 1e12):.7g}")
+    return float(f"{fields.number(name, 0, 1e12, default):.7g}")
