@@ -16,7 +16,7 @@ from typing import Annotated
 import typer
 from typer.core import TyperGroup
 
-from qwen3_mlx.cli.options import LearningMethod, Settings
+from qwen3_mlx.cli.options import LearningMethod, Settings, refusal
 from qwen3_mlx.cli.origins import Settled, with_origins, with_settings
 from qwen3_mlx.cli.terminal import Terminal
 from qwen3_mlx.errors import Qwen3Error
@@ -38,6 +38,9 @@ def errors_reported() -> Iterator[None]:
     """Turns an error of ours, or of the file system, into a message and an exit code."""
     try:
         yield
+    except typer.BadParameter as error:
+        error.message = refusal(error)
+        raise
     except Qwen3Error as error:
         Terminal.of_process().error(error)
         raise typer.Exit(error.exit_code) from error
@@ -52,6 +55,7 @@ app = typer.Typer(
     name="qwen3-mlx",
     cls=Commands,
     help="Run Qwen3 on MLX, and see, trust and turn its thinking budget.",
+    context_settings={"help_option_names": ["-h", "--help"]},
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
@@ -222,11 +226,13 @@ def pull(
 
 
 @app.command()
-def models() -> None:
+def models(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
+) -> None:
     """List the models there are."""
     from qwen3_mlx.cli import models as command
 
-    command.run(Terminal.of_process())
+    command.run(Terminal.of_process(), as_json=as_json)
 
 
 config = typer.Typer(

@@ -10,6 +10,7 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from qwen3_mlx.cli import keeping, talking, transcripts, wording
+from qwen3_mlx.cli.ahead import reading_ahead
 from qwen3_mlx.cli.commands import is_command, run_command, unescaped
 from qwen3_mlx.cli.completion import completions
 from qwen3_mlx.cli.dial import own_budget
@@ -48,12 +49,13 @@ def run(settings: Settings, terminal: Terminal, *, resume: bool, keep: bool) -> 
         Qwen3Error: the model cannot be had or loaded, or the input cannot be read.
     """
     keep = keep and terminal.conversational
+    before = transcripts.last() if resume else None
     lines = line_source(terminal, TypedLines(state_path(NAME) if keep else None))
     llm = open_model(settings, terminal)
     chat = Chat(llm, settings, terminal, lines, keep=keep)
     welcome(terminal, llm, chat.conversation)
-    if resume:
-        keeping.restore(chat, transcripts.load(state_path(transcripts.LAST)))
+    if before is not None:
+        keeping.restore(chat, before)
     return chat.run()
 
 
@@ -97,7 +99,8 @@ class Chat:
         while not self._leaving:
             text, self._line = self._line, ""
             try:
-                line = self._lines.read(self._suggestion, text)
+                with reading_ahead(self.conversation, self.terminal):
+                    line = self._lines.read(self._suggestion, text)
             except EOFError:
                 break
             except KeyboardInterrupt:
@@ -124,26 +127,40 @@ class Chat:
         """Puts `text` before the next message."""
         self._attached.append(text)
 
-    def send(self, text: str, typed: str | None = None) -> None:
-        """Says `text` to the model and shows what comes back; makes room for it if there is none.
+    def send(self, text: str) -> None:
+        """Says `text` to the model, after what is attached, and shows what comes back.
 
         Raises:
             Qwen3Error: the turn failed, and is taken back.
         """
-        typed = f"{self._switches}\n{text if typed is None else typed}".strip("\n")
         whole = "\n\n".join([*self._attached, text])
+        if self._say(whole, f"{self._switches}\n{text}".strip("\n")):
+            self._attached = []
+
+    def send_again(self, text: str, switch: str) -> bool:
+        """Says `text` again; whether the turn was kept.
+
+        Raises:
+            Qwen3Error: the turn failed, and is taken back.
+        """
+        return self._say(text, self._switches or switch)
+
+    def _say(self, text: str, typed: str) -> bool:
+        """Plays a turn, once there is room for it; whether it was kept."""
         while True:
             try:
-                return self._play(whole, typed)
+                return self._play(text, typed)
             except ContextOverflowError as error:
-                if not (self.terminal.conversational and make_room(self, error)):
+                if not self.terminal.conversational:
                     raise
+                if not make_room(self, error):
+                    return False
 
     def change_model(self, name: str) -> None:
         """Lets another model go on with the conversation.
 
         Raises:
-            Qwen3Error: it cannot be had or loaded; the old one goes on.
+            Qwen3Error: it cannot be had or loaded, or Ctrl-C was pressed; the old one goes on.
         """
         self._reopen(dataclasses.replace(self._settings, model=name))
 
@@ -158,7 +175,10 @@ class Chat:
 
     def _reopen(self, settings: Settings) -> None:
         before = self.conversation
-        llm = open_model(settings, self.terminal)
+        try:
+            llm = open_model(settings, self.terminal)
+        except KeyboardInterrupt as error:
+            raise Qwen3Error(f"stopped: {self.model} goes on") from error
         after = open_conversation(llm, settings, self.terminal)
         after.messages, after.system = before.messages, before.system
         if before.budget.given:
@@ -167,7 +187,7 @@ class Chat:
         after.thinking = before.thinking
         self.conversation, self.model, self._settings = after, llm.name, settings
 
-    def _play(self, text: str, typed: str) -> None:
+    def _play(self, text: str, typed: str) -> bool:
         messages = len(self.conversation.messages)
         events = self.conversation.stream(text, typed=typed)
         with (
@@ -180,10 +200,11 @@ class Chat:
             self.last_reply = view.play(events)
             self.thoughts = self.last_reply.thinking or self.thoughts
         self._interrupted = presses.count > 0
-        if len(self.conversation.messages) > messages:
+        kept = len(self.conversation.messages) > messages
+        if kept:
             self._switches = ""
-            self._attached = []
             self._keep_for_the_next_time()
+        return kept
 
     def _keep_for_the_next_time(self) -> None:
         if self._keep:
@@ -224,11 +245,10 @@ class Chat:
 
     def _toolbar(self) -> str:
         conversation = self.conversation
-        limit = conversation.budget.limit
         return wording.toolbar(
             clean_line(self.model),
-            thinks=self._thinks(),
-            budget=limit,
+            wording.mode(thinks=self._thinks(), budget=conversation.budget.limit),
             used=conversation.context_used,
             context=conversation.context_length,
+            width=self.terminal.console.width,
         )

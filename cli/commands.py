@@ -9,12 +9,17 @@ import difflib
 
 from qwen3_mlx.cli import keeping, talking
 from qwen3_mlx.cli.session import Command, Session
+from qwen3_mlx.cli.tables import aligned
 from qwen3_mlx.errors import UsageError
 
 SLASH = "/"
 KEYS = (
     ("//...", "a message that begins with a slash"),
-    ('"""', "begins a message of several lines, and ends it; so does Esc Enter"),
+    ('"""', "begins a message of several lines, and ends it"),
+    ("Esc Enter", "a new line in the message"),
+    ("Tab, Up", "complete a command; what was typed before"),
+    ("+ - =", "while it thinks: more, less, another budget"),
+    ("Space, Esc", "while it thinks: answer now"),
     ("Ctrl-T", "think, or answer at once"),
     ("Ctrl-O", "read the last thoughts"),
     ("Ctrl-X Ctrl-E", "write the message in your editor"),
@@ -57,9 +62,8 @@ def _find(name: str) -> Command:
 
 def _help(session: Session, _argument: str) -> None:
     rows = [(f"/{command.name} {command.argument}".strip(), command.help) for command in COMMANDS]
-    width = max(len(name) for name, _ in (*rows, *KEYS)) + 1
-    for name, text in (*rows, *KEYS):
-        session.terminal.say(f"{name:<{width}}{text}")
+    for line in aligned([*rows, *KEYS], session.terminal.width):
+        session.terminal.say(line)
 
 
 def _exit(session: Session, _argument: str) -> None:

@@ -57,6 +57,7 @@ def set_model(name: str) -> Path:
             hint=f"Write it yourself: {_line(name)}",
         )
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)  # never behind a link to nowhere
         replace_file(path.resolve(), after)
     except OSError as error:
         raise Qwen3Error(f"{path}: cannot be written: {error.strerror}") from error

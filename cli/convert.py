@@ -99,7 +99,7 @@ def plan(
         Qwen3Error: the source or the recipe cannot be used.
     """
     found = outlook(source, recipe, group_size=group_size)
-    lines = [json.dumps(_as_data(found))] if as_json else _as_lines(found)
+    lines = [json.dumps(_as_data(found))] if as_json else _as_lines(found, terminal.columns)
     for line in lines:
         terminal.data(line)
 
@@ -124,7 +124,7 @@ def _as_data(found: Outlook) -> dict[str, object]:
     }
 
 
-def _as_lines(found: Outlook) -> list[str]:
+def _as_lines(found: Outlook, width: int | None) -> list[str]:
     rows = [
         (
             kind.name,
@@ -136,7 +136,7 @@ def _as_lines(found: Outlook) -> list[str]:
         for kind in found.kinds
     ]
     return [
-        *columns(("tensors", "number", "shape", "format", "size"), rows),
+        *columns(("tensors", "number", "shape", "format", "size"), rows, width),
         "",
         f"weights       {shown_bytes(found.total_bytes)}, "
         f"{found.bits_per_weight:.2f} bits a weight",

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from qwen3_mlx.cli.keys import ESCAPE
-from qwen3_mlx.cli.options import parse_budget
+from qwen3_mlx.cli.options import BUDGET_DIGITS, parse_budget
 from qwen3_mlx.errors import UsageError
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ _STOP = {" ", ESCAPE}
 _ENTER = {"\r", "\n"}
 _BACKSPACE = {"\x7f", "\x08"}
 _LETTERS = frozenset("0123456789none")
-_LONGEST = 9
 
 
 @contextmanager
@@ -112,7 +111,7 @@ class Dial:
             self._entry = None
         elif key in _BACKSPACE:
             self._entry = entry[:-1]
-        elif key in _LETTERS and len(entry) < _LONGEST:
+        elif key in _LETTERS and len(entry) < BUDGET_DIGITS:
             self._entry = entry + key
         else:
             return False

@@ -101,19 +101,21 @@ class PipedLines:
     """
 
     def __init__(self, terminal: Terminal) -> None:
+        self._terminal = terminal
         self._stdin = terminal.stdin
-        self._prompt = terminal.prompt
 
     def sit_at(self, desk: Desk) -> None:
         """Nothing: a pipe has no keys."""
 
     def read(self, suggestion: str = "", text: str = "") -> str:  # noqa: ARG002
-        """See `LineSource`.
+        """See `LineSource`; what the line should begin with is shown before it.
 
         Raises:
             UsageError: the input is not UTF-8 text.
         """
-        self._prompt()
+        if text:
+            self._terminal.aside(f"to be written anew: {text}")
+        self._terminal.prompt()
         lines = [self._line()]
         while is_open("\n".join(lines)):
             try:
@@ -205,11 +207,18 @@ def _completer(desk: Desk | None) -> Completer | None:
 def _keys(desk: Desk | None) -> KeyBindings:
     from prompt_toolkit.application import run_in_terminal
     from prompt_toolkit.key_binding import KeyBindings
+    from prompt_toolkit.key_binding.bindings.completion import display_completions_like_readline
 
     keys = KeyBindings()
 
+    @keys.add("tab")
+    def _(event: KeyPressEvent) -> None:
+        event.app.erase_when_done = True  # the line and its toolbar are drawn again below the list
+        display_completions_like_readline(event)
+
     @keys.add("c-c")
     def _(event: KeyPressEvent) -> None:
+        event.app.erase_when_done = False
         if event.current_buffer.text:
             event.current_buffer.reset()
         else:
@@ -217,6 +226,7 @@ def _keys(desk: Desk | None) -> KeyBindings:
 
     @keys.add("enter")
     def _(event: KeyPressEvent) -> None:
+        event.app.erase_when_done = False
         if is_open(event.current_buffer.text):
             event.current_buffer.insert_text("\n")
         else:

@@ -6,13 +6,17 @@ Loading itself is the library's business.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import qwen3_mlx
 from qwen3_mlx.cli.filter import clean_line
-from qwen3_mlx.cli.options import Settings
+from qwen3_mlx.cli.options import KINDS, Settings
+from qwen3_mlx.cli.stated import flag_name
 from qwen3_mlx.cli.terminal import Terminal
-from qwen3_mlx.errors import ModelNotFoundError
+from qwen3_mlx.errors import ModelNotFoundError, UsageError
 
 if TYPE_CHECKING:
     from qwen3_mlx.chat import Conversation
@@ -20,6 +24,8 @@ if TYPE_CHECKING:
 
 BUNDLED = "tiny"
 _PASSED_ON = ("system", "max_tokens", "temp", "top_p", "top_k", "min_p", "seed")
+_FLAGS = {name: f"--{flag_name(name)}" for name in KINDS if "_" in name}
+"""Of the settings whose names are no words."""
 
 
 def model_name(settings: Settings) -> str:
@@ -60,10 +66,24 @@ def open_conversation(llm: LLM, settings: Settings, terminal: Terminal) -> Conve
     given = {name: value for name, value in wishes.items() if value is not None}
     if settings.budget is not None:
         given["budget"] = settings.budget.limit
-    conversation = llm.chat(**given)
+    with _flags_named():
+        conversation = llm.chat(**given)
     for note in _notes(llm, conversation, settings):
         terminal.aside(note)
     return conversation
+
+
+@contextmanager
+def _flags_named() -> Iterator[None]:
+    """Calls settings in errors what a person calls them here: `--max-tokens`."""
+    try:
+        yield
+    except UsageError as error:
+        raise UsageError(_with_flags(error.message), hint=_with_flags(error.hint or "")) from error
+
+
+def _with_flags(text: str) -> str:
+    return re.sub(r"\b\w+\b", lambda word: _FLAGS.get(word[0], word[0]), text)
 
 
 def _notes(llm: LLM, conversation: Conversation, settings: Settings) -> list[str]:

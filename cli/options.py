@@ -41,21 +41,35 @@ class Budget:
     limit: int | None
 
 
+BUDGET_DIGITS = 9
+"""More than any context has tokens."""
+
+
 def parse_budget(text: str) -> Budget:
     """A budget as people write it.
 
     Raises:
-        UsageError: neither a whole number >= 0 nor `none`.
+        UsageError: neither a whole number >= 0 nor `none`, or too large a number.
     """
     word = text.strip().lower()
     if word == "none":
         return Budget(None)
-    if word.isascii() and word.isdigit() and len(word) <= 9:
-        return Budget(int(word))
-    raise UsageError(
-        f"{text!r} is no thinking budget",
-        hint="Give a number of tokens, like 512, 0 for no thinking, or none for no end.",
-    )
+    if not (word.isascii() and word.isdigit()):
+        raise UsageError(
+            f"{text!r} is no thinking budget",
+            hint="Give a number of tokens, like 512, 0 for no thinking, or none for no end.",
+        )
+    if len(word.lstrip("0")) > BUDGET_DIGITS:
+        raise UsageError(
+            f"a thinking budget of {BUDGET_DIGITS + 1} digits or more is too large",
+            hint="Give none for no end.",
+        )
+    return Budget(int(word))
+
+
+def refusal(error: typer.BadParameter) -> str:
+    """Why a flag does not take its text, without the words of the validator behind it."""
+    return error.message.removeprefix("Value error, ")
 
 
 def _budget_option(text: str) -> Budget:

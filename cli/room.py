@@ -13,7 +13,9 @@ from qwen3_mlx.errors import ContextOverflowError
 if TYPE_CHECKING:
     from qwen3_mlx.chat import Conversation
 
-QUESTION = "d drops the oldest turn, n begins anew, y doubles the context (YaRN):"
+QUESTION = "d drops the oldest turn, n begins anew, y doubles the context (YaRN):", "dny"
+ALONE = "y doubles the context (YaRN):", "y"
+"""What is asked, and the letters that are understood; the second where nothing can be dropped."""
 
 
 class Full(Protocol):
@@ -38,11 +40,14 @@ def make_room(chat: Full, error: ContextOverflowError) -> bool:
         Qwen3Error: the model cannot be loaded with a longer context.
     """
     chat.terminal.error(error)
-    choice = chat.terminal.choose(QUESTION, "dny")
+    turns = any(message["role"] == "user" for message in chat.conversation.messages)
+    choice = chat.terminal.choose(*(QUESTION if turns else ALONE))
     if choice == "d":
         return chat.conversation.drop_oldest()
     if choice == "n":
         chat.conversation.clear()
     if choice == "y":
         chat.widen()
+    if choice == "":
+        chat.terminal.aside("the question is forgotten")
     return choice != ""

@@ -46,8 +46,17 @@ class Session(Protocol):
     def switch(self, word: str) -> None:
         """Takes `/think` or `/no_think`, as if it stood before the next message."""
 
-    def send(self, text: str, typed: str | None = None) -> None:
-        """Says `text` to the model; see `Conversation.stream` for `typed`."""
+    def send(self, text: str) -> None:
+        """Says `text` to the model, after what is attached."""
+
+    def send_again(self, text: str, switch: str) -> bool:
+        """Says `text` again, without what is attached; whether the turn was kept.
+
+        Args:
+            text: What was said.
+            switch: The word `/think` or `/no_think` in it that counted, empty for none; one that
+                was typed since then counts instead.
+        """
 
     def edit(self, text: str) -> None:
         """Puts `text` on the next line, to be changed and sent."""

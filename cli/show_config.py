@@ -48,7 +48,7 @@ def run(settled: Settled, terminal: Terminal, *, with_origin: bool, as_json: boo
     head = ("SETTING", "VALUE", "ORIGIN")
     rows = [(one.name, _shown(one), clean_line(one.origin)) for one in found]
     width = 3 if with_origin else 2
-    for line in columns(head[:width], [row[:width] for row in rows]):
+    for line in columns(head[:width], [row[:width] for row in rows], terminal.columns):
         terminal.data(line)
 
 

@@ -13,7 +13,7 @@ from functools import cache
 import typer
 from typer.main import get_command
 
-from qwen3_mlx.cli.options import KINDS, spread
+from qwen3_mlx.cli.options import KINDS, refusal, spread
 from qwen3_mlx.errors import UsageError
 
 _SWITCHED = {
@@ -49,7 +49,7 @@ class Stated:
         try:
             given = _flags()([self._argument()], standalone_mode=False)
         except typer.BadParameter as error:
-            raise self._refused(error.message.removeprefix("Value error, ")) from error
+            raise self._refused(refusal(error)) from error
         return given[self.name]
 
     def _argument(self) -> str:

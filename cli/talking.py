@@ -33,7 +33,9 @@ VALUES = (
 
 def _think(session: Session, message: str) -> None:
     session.conversation.thinking = True  # the command takes a hard `off` back, the word does not
-    _switch(session, "/think", "thinks before it answers", message)
+    zero = session.conversation.budget.limit == 0
+    but = ", once its budget is more than 0: /budget N" if zero else ""
+    _switch(session, "/think", f"thinks before it answers{but}", message)
 
 
 def _no_think(session: Session, message: str) -> None:
@@ -90,8 +92,16 @@ def _system(session: Session, text: str) -> None:
 
 
 def _regen(session: Session, _argument: str) -> None:
+    before = list(session.conversation.messages)
     question = _undone(session)
-    session.send(_content(question), WORDS[question.get("thinking")])
+    taken = before[len(session.conversation.messages) :]
+    kept = False
+    try:
+        kept = session.send_again(_content(question), WORDS[question.get("thinking")])
+    finally:
+        if not kept:
+            session.conversation.messages += taken
+            session.terminal.aside("the earlier answer stays")
 
 
 def _undo(session: Session, _argument: str) -> None:
@@ -106,7 +116,7 @@ def _edit(session: Session, _argument: str) -> None:
 def _undone(session: Session) -> Message:
     question = session.conversation.undo()
     if question is None:
-        raise UsageError("nothing has been said yet")
+        raise UsageError("there is no question to take back")
     return question
 
 
@@ -128,8 +138,8 @@ def _stats(session: Session, _argument: str) -> None:
 def _context(session: Session, _argument: str) -> None:
     conversation = session.conversation
     turns = sum(message["role"] == "user" for message in conversation.messages)
-    used = wording.share(conversation.context_used, conversation.context_length)
-    session.terminal.aside(f"context: {used} tokens, {wording.turns(turns)}")
+    used, limit = conversation.context_used, conversation.context_length
+    session.terminal.aside(wording.context(used, limit, turns))
 
 
 def _set(session: Session, argument: str) -> None:
@@ -145,6 +155,8 @@ def _set(session: Session, argument: str) -> None:
 def _set_value(session: Session, name: str, text: str) -> None:
     if name not in VALUES:
         raise UsageError(f"there is no value {name!r}", hint=f"There are {', '.join(VALUES)}.")
+    if not text:
+        raise UsageError(f"/set {name} needs a number, or none for the model's own setting")
     value = _number(name, text)
     conversation = session.conversation
     max_tokens, sampling = conversation.max_tokens, dict(conversation.sampling)

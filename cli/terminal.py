@@ -98,6 +98,14 @@ class Terminal:
         """Columns of the screen, None without one."""
         return self.console.width if self.live else None
 
+    @property
+    def columns(self) -> int | None:
+        """Columns of the screen that standard output goes to, None where it goes elsewhere."""
+        try:
+            return os.get_terminal_size(self._stdout.fileno()).columns or None
+        except (OSError, ValueError):  # no terminal, or no descriptor
+            return None
+
     def say(self, text: str = "", style: str = "") -> None:
         """Writes a line to standard error, unless that is to be quiet."""
         if not self._quiet:
@@ -130,14 +138,25 @@ class Terminal:
 
     def confirm(self, question: str) -> bool:
         """Asks a question whose answer is no unless somebody says yes."""
-        self.console.print(clean(f"{question} [y/N] "), end="")
-        return self.stdin.readline().strip().lower() in {"y", "yes"}
+        return self._ask(f"{question} [y/N]") in {"y", "yes"}
 
     def choose(self, question: str, choices: str) -> str:
-        """Asks for one of some letters; an empty string if none of them was given."""
-        self.console.print(clean(f"{question} "), end="")
-        letter = self.stdin.readline().strip().lower()
+        """Asks for one of some letters; an empty string if none of them was given, or Ctrl-C."""
+        try:
+            letter = self._ask(question)
+        except KeyboardInterrupt:
+            return ""
         return letter if letter and letter in choices else ""
+
+    def _ask(self, question: str) -> str:
+        with self.console.capture() as wrapped:
+            self.console.print(clean(f"{question} "), end="")
+        try:
+            self._write(wrapped.get())
+            return self.stdin.readline().strip().lower()
+        except KeyboardInterrupt:
+            self._write("\n")
+            raise
 
     def copy(self, text: str) -> None:
         """Puts text on the clipboard of whoever looks at the screen, also from afar.
@@ -148,14 +167,12 @@ class Terminal:
         if not self.conversational:
             raise UsageError("there is no clipboard here: this is no terminal")
         # OSC 52 of xterm's control sequences: base64, so that nothing in it is obeyed.
-        self._stderr.write(f"\x1b]52;c;{base64.b64encode(text.encode()).decode()}\x07")
-        self._stderr.flush()
+        self._write(f"\x1b]52;c;{base64.b64encode(text.encode()).decode()}\x07")
 
     def prompt(self) -> None:
         """Asks a person for a line that the terminal itself edits; a pipe is not asked."""
         if self.conversational:
-            self._stderr.write(PROMPT)
-            self._stderr.flush()
+            self._write(PROMPT)
 
     @contextmanager
     def busy(self, what: str) -> Iterator[None]:
@@ -189,8 +206,11 @@ class Terminal:
 
     def _mark_pastes(self, how: str) -> None:
         if self.live:
-            self._stderr.write(f"\x1b[?2004{how}")
-            self._stderr.flush()
+            self._write(f"\x1b[?2004{how}")
+
+    def _write(self, text: str) -> None:
+        self._stderr.write(text)
+        self._stderr.flush()
 
 
 def _is_screen(stream: TextIO) -> bool:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from qwen3_mlx.cli.state import replace_file
+from qwen3_mlx.cli.files import read_text
+from qwen3_mlx.cli.state import replace_file, state_path
 from qwen3_mlx.errors import Qwen3Error, UsageError
 
 if TYPE_CHECKING:
@@ -68,10 +69,11 @@ def load(path: Path) -> Transcript:
     Raises:
         UsageError: The file is missing, or is something else.
     """
+    text = read_text(path)
     try:
-        data = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise UsageError(f"{path} cannot be read as a conversation: {_reason(error)}") from error
+        data = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise _no_conversation(path, "it is not JSON") from error
     if not isinstance(data, dict) or not isinstance(data.get("messages"), list):
         raise _no_conversation(path, "it has no messages")
     if data.get("version") != VERSION:
@@ -84,6 +86,20 @@ def load(path: Path) -> Transcript:
         budget if type(budget) is int and budget >= 0 else None,
         cast("list[Message]", data["messages"]),
     )
+
+
+def last() -> Transcript:
+    """The last conversation of a chat that kept it.
+
+    Raises:
+        UsageError: There is none, or it cannot be read.
+    """
+    path = state_path(LAST)
+    if not path.exists():
+        raise UsageError(
+            "there is no conversation to go on with", hint="A chat in a terminal keeps its own."
+        )
+    return load(path)
 
 
 def export(messages: Sequence[Message], path: Path) -> None:

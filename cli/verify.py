@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from qwen3_mlx.cli.terminal import Terminal
 from qwen3_mlx.convert import Verification, verify
 from qwen3_mlx.convert.check import Check
 from qwen3_mlx.convert.kinds import place_of
+from qwen3_mlx.convert.manifest import MANIFEST
+from qwen3_mlx.errors import ConversionError, ModelFileError, ModelNotFoundError
 
 
 def run(source: Path, destination: Path, terminal: Terminal, *, as_json: bool) -> None:
@@ -21,23 +24,39 @@ def run(source: Path, destination: Path, terminal: Terminal, *, as_json: bool) -
     Raises:
         Qwen3Error: the two cannot be compared, or a tensor is not what it ought to be.
     """
-    with showing_progress(terminal) as update:
+    with _order_doubted(source, destination), showing_progress(terminal) as update:
         found = verify(
             source,
             destination,
             progress=lambda state: update(state.stage, state.done_bytes, state.total_bytes),
         )
-    for line in [json.dumps(asdict(found))] if as_json else _as_lines(found):
+    text = [json.dumps(asdict(found))] if as_json else _as_lines(found, terminal.columns)
+    for line in text:
         terminal.data(line)
 
 
-def _as_lines(found: Verification) -> list[str]:
+@contextmanager
+def _order_doubted(source: Path, destination: Path) -> Iterator[None]:
+    """Says with an error that the two may be swapped, if it looks so."""
+    try:
+        yield
+    except (ConversionError, ModelFileError, ModelNotFoundError) as error:
+        if _is_converted(source) and not _is_converted(destination):
+            error.hint = "SRC and DST may be swapped: SRC is what DST was made of."
+        raise
+
+
+def _is_converted(path: Path) -> bool:
+    return (path.expanduser() / MANIFEST).is_file()
+
+
+def _as_lines(found: Verification, width: int | None) -> list[str]:
     places: dict[str, list[Check]] = {}
     for check in found.checks:
         places.setdefault(place_of(check.name), []).append(check)
     rows = [_row(place, checks) for place, checks in places.items()]
     head = ("tensors", "number", "exact", "error", "worst group", "where")
-    return [*columns(head, rows), "", _outputs(found)]
+    return [*columns(head, rows, width), "", _outputs(found)]
 
 
 def _row(place: str, checks: Sequence[Check]) -> tuple[str, ...]:

@@ -54,7 +54,4 @@ def suggestion(llm: LLM) -> str:
 
 
 def _mode(conversation: Conversation) -> str:
-    if not conversation.thinking:
-        return "answers at once"
-    limit = conversation.budget.limit
-    return "thinks without end" if limit is None else f"thinks up to {wording.tokens(limit)}"
+    return wording.mode(thinks=conversation.thinks, budget=conversation.budget.limit)

@@ -44,7 +44,18 @@ def progress(used: int, budget: int | None) -> str:
 
 def budget(limit: int | None) -> str:
     """What a thinking budget stands at."""
+    if limit == 0:
+        return "thinking budget: 0 tokens, so it answers at once"
     return f"thinking budget: {'no end' if limit is None else tokens(limit)}"
+
+
+def mode(*, thinks: bool, budget: int | None) -> str:
+    """How the next turn begins: `thinks up to 512 tokens`."""
+    if not thinks:
+        return "answers at once"
+    if budget == 0:
+        return "answers at once (budget 0)"
+    return "thinks without end" if budget is None else f"thinks up to {tokens(budget)}"
 
 
 def speed(rate: float | None) -> str:
@@ -104,24 +115,29 @@ def figures(reply: Reply) -> list[str]:
     ]
 
 
-def toolbar(model: str, *, thinks: bool, budget: int | None, used: int, context: int) -> str:
-    """How the next turn would go: what answers, whether it thinks, how full the context is.
+def toolbar(model: str, mode: str, *, used: int, context: int, width: int) -> str:
+    """How the next turn would go: what answers, how it begins, how full the context is.
 
     Args:
-        budget: Of thinking tokens, None for no end.
+        model: Its name.
+        mode: See `mode`.
         used: Tokens of the context that are read.
         context: Tokens that it holds.
+        width: Columns there are.
     """
-    mode = f"thinks up to {tokens(budget)}" if budget is not None else "thinks without end"
     full = used > NEARLY_FULL * context and "nearly full"
-    return joined(
-        model, mode if thinks else "answers at once", f"context {share(used, context)}", full
+    part = f"{used / context:.0%}"
+    forms = (
+        joined(model, mode, f"context {used} of {context} ({part})", full),
+        joined(model, mode, f"{part} full"),
+        joined(mode, f"{part} full"),
     )
+    return next((form for form in forms if len(form) <= width), forms[-1])
 
 
-def share(used: int, limit: int) -> str:
-    """How much of something is used: `312 of 4096 (8%)`."""
-    return f"{used} of {limit} ({used / limit:.0%})"
+def context(used: int, limit: int, talk: int) -> str:
+    """How much of the context a talk of so many turns takes."""
+    return f"context: {used} of {limit} tokens ({used / limit:.0%}), {turns(talk)}"
 
 
 def shortened(text: str, width: int) -> str:

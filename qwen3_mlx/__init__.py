@@ -1,7 +1,7 @@
 """Run Qwen3 on MLX, and see, trust and turn its thinking budget.
 
-The names below are the public API; each is imported when it is first used, so that importing the
-package costs nothing.
+The names below are the public API, and so is what :mod:`qwen3_mlx.convert` lists; each is imported
+when it is first used, so that importing the package costs nothing.
 """
 
 from __future__ import annotations
@@ -50,6 +50,7 @@ _HOMES = {
     "ToolCall": "events",
     "load": "runtime",
 }
+_PACKAGES = {"convert"}  # with a public API of their own
 
 
 if not TYPE_CHECKING:  # so that type checkers still know which names there are
@@ -59,6 +60,8 @@ if not TYPE_CHECKING:  # so that type checkers still know which names there are
             value: object = _version()
         elif name in _HOMES:
             value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+        elif name in _PACKAGES:
+            value = import_module(f"{__name__}.{name}")
         else:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         globals()[name] = value

@@ -16,17 +16,25 @@ GIGABYTE = 10**9
 # What a context is expected to hold when a person names none: the cache grows as it fills.
 USUAL_CONTEXT = 4096
 
+# What Metal recommends to use of the memory: two thirds, and three quarters above 36 GB.
+SMALL_MACHINE = 36 * 2**30
+
 # What a device says of itself: Metal recommends a limit, CUDA has memory of its own.
 DEVICE_LIMITS = ("max_recommended_working_set_size", "total_memory")
 
 
 def machine_memory() -> int:
-    """Bytes that a model may take: the device's limit, else all of the machine's memory."""
+    """Bytes that a model may take: the device's limit, else the usable part of all memory."""
     info = mx.device_info()
     for name in DEVICE_LIMITS:
         if name in info:
             return int(info[name])
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return usable_bytes(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+
+
+def usable_bytes(memory: int) -> int:
+    """What a model may take of a machine with so much memory; the rest is for everything else."""
+    return memory * 2 // 3 if memory <= SMALL_MACHINE else memory * 3 // 4
 
 
 def cache_bytes(*, layers: int, kv_heads: int, head_dim: int, tokens: int, item_bytes: int) -> int:

@@ -6,7 +6,7 @@ is read. Does not know formats, arrays or screens.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -94,6 +94,7 @@ class LLM(Engine):
             ContextOverflowError: the prompt is longer than the context.
             NonFiniteError: the model's numbers are not finite.
         """
+        _check_names("generate", sampling)
         messages = _messages(prompt, system)
         request = Request(
             messages=messages,
@@ -116,6 +117,7 @@ class LLM(Engine):
         **sampling: Unpack[SamplingArgs],
     ) -> Conversation:
         """Begin a conversation; arguments and errors as for `generate`."""
+        _check_names("chat", sampling)
         return Conversation(
             self,
             budget=self._budget(budget),
@@ -210,6 +212,15 @@ def model_defaults(source: Source, template: ChatTemplate) -> Defaults:
     config = read_object_if_there(source.path / GENERATION_CONFIG)
     budget = BUNDLED_BUDGET if source.kind == "bundled" else defaults.BUDGET
     return defaults.read_defaults(config, template.family, budget=budget)
+
+
+def _check_names(method: str, sampling: Mapping[str, object]) -> None:
+    names = SamplingArgs.__annotations__
+    for name in sampling:
+        if name not in names:
+            raise TypeError(
+                f"{method}() has no argument {name!r}; those of sampling are {', '.join(names)}"
+            )
 
 
 def _messages(prompt: str | Sequence[Message], system: str | None) -> list[Message]:

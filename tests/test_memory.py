@@ -50,6 +50,12 @@ def test_the_limit_of_a_gpu_counts(monkeypatch: pytest.MonkeyPatch, name: str) -
     assert memory.machine_memory() == 123
 
 
-def test_else_all_memory_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("gigabytes", "usable"), [(24, 16), (36, 24), (64, 48)])
+def test_else_the_usable_part_of_all_memory_counts(
+    monkeypatch: pytest.MonkeyPatch, gigabytes: int, usable: int
+) -> None:
+    """Two thirds up to 36 GB, three quarters above."""
+    sizes = {"SC_PAGE_SIZE": 4096, "SC_PHYS_PAGES": gigabytes * 2**18}
     monkeypatch.setattr(mx, "device_info", dict)
-    assert memory.machine_memory() > 2**28
+    monkeypatch.setattr("os.sysconf", sizes.__getitem__)
+    assert memory.machine_memory() == usable * 2**30

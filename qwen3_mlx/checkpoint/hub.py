@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -83,7 +84,8 @@ def repo_id(name: str) -> str | None:
     model = catalog.find(name)
     if model is not None:
         return model.repo
-    return name if REPO_ID.fullmatch(name) and not _is_folder(name) else None
+    here = _is_folder(name) or _names_gguf(name)
+    return name if REPO_ID.fullmatch(name) and not here else None
 
 
 def download(name: str, progress: Progress | None = None) -> Path:
@@ -136,16 +138,35 @@ def _bundled(name: str) -> Source:
 def _directory(name: str) -> Source:
     if _is_folder(name):
         return Source("directory", name, Path(name).expanduser())
+    if _names_gguf(name):
+        raise _not_converted(name)
     if name.startswith((".", "/", "~")):
         raise ModelNotFoundError(f"there is no folder {name}")
     raise _unknown(name)
 
 
 def _is_folder(name: str) -> bool:
+    return _is_there(name) and Path(name).expanduser().is_dir()
+
+
+def _is_there(name: str) -> bool:
     try:
-        return bool(name) and Path(name).expanduser().is_dir()
-    except (OSError, RuntimeError):  # a name too long for a file; no home to expand ~ to
+        return bool(name) and Path(name).expanduser().exists()
+    except (OSError, RuntimeError, ValueError):  # too long; no home to expand ~ to; a zero byte
         return False
+
+
+def _names_gguf(name: str) -> bool:
+    return name.lower().endswith(".gguf")
+
+
+def _not_converted(name: str) -> ModelNotFoundError:
+    if not _is_there(name):
+        return ModelNotFoundError(f"there is no file {name}")
+    return ModelNotFoundError(
+        f"{name} is a GGUF file: it is converted before it is run",
+        hint=f"Try: qwen3-mlx convert {shlex.quote(name)} FOLDER",
+    )
 
 
 def _unknown(name: str) -> ModelNotFoundError:

@@ -50,12 +50,13 @@ def check_budget_fits(
         return
     needed = limit + instruction_tokens + ANSWER_RESERVE
     if needed > max_tokens:
+        left = limit - needed + max_tokens
+        instead = f"a budget of at most {left}" if left > 0 else "no thinking"
         raise UsageError(
             f"max_tokens {max_tokens} is too small for a budget of {limit}: with"
             f" {instruction_tokens} tokens of stop instruction and {ANSWER_RESERVE} kept for the"
             f" answer it takes {needed}",
-            hint=f"Use max_tokens of {needed} or more, or a budget of at most"
-            f" {max(0, limit - needed + max_tokens)}.",
+            hint=f"Use max_tokens of {needed} or more, or {instead}.",
         )
 
 

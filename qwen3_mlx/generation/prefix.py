@@ -70,6 +70,9 @@ class Prefix:
         """Hold `ids` and nothing else: forget what differs, let the model read what is missing.
 
         An error leaves nothing held.
+
+        Args:
+            ids: At least one of them is missing.
         """
         shared = common_prefix(self.ids, ids)
         self._keep(shared)

@@ -187,6 +187,7 @@ class TestResolve:
             ("", "there is no model called ''", "`qwen3-mlx models` lists the names."),
             ("a/b/c", "there is no model called 'a/b/c'", "`qwen3-mlx models` lists the names."),
             ("../up/x", "there is no folder ../up/x", None),
+            ("no/such.gguf", "there is no file no/such.gguf", None),
             ("~nobody-here/x", "there is no folder ~nobody-here/x", None),
             ("x\0y", "there is no model called 'x\\x00y'", "`qwen3-mlx models` lists the names."),
         ],
@@ -195,6 +196,14 @@ class TestResolve:
         with pytest.raises(ModelNotFoundError) as caught:
             names.resolve(name)
         assert (caught.value.message, caught.value.hint) == (message, hint)
+
+    def test_a_gguf_file_is_to_be_converted(self, tmp_path: Path) -> None:
+        path = tmp_path / "my model.gguf"
+        path.touch()
+        with pytest.raises(ModelNotFoundError, match="is converted before it is run") as caught:
+            names.resolve(str(path))
+        assert caught.value.hint == f"Try: qwen3-mlx convert '{path}' FOLDER"
+        assert names.repo_id("mine/model.gguf") is None
 
     def test_a_name_longer_than_any_file(self) -> None:
         with pytest.raises(ModelNotFoundError, match="there is no model called 'xxx"):

@@ -105,9 +105,11 @@ class FakeConversation:
     context_length: int = 4096
     sampling: dict[str, object] = field(default_factory=dict)
     on_prefill: Callable[[int, int], None] | None = None
+    reading: bool = False
 
     def stream(self, text: str, *, typed: str | None = None) -> Iterator[Event]:
         """The next turn."""
+        self._check_not_read()
         self.asked.append((text, typed))
         self.stopped = False
         return self._turn(text, self.turns.pop(0))
@@ -116,8 +118,21 @@ class FakeConversation:
         """Ends the turn under way."""
         self.stopped = True
 
+    def read_ahead(self, cancelled: Callable[[], bool]) -> bool:
+        """Has no end but being cancelled."""
+        self.reading = True
+        while not cancelled():
+            time.sleep(0.01)
+        self.reading = False
+        return False
+
+    def _check_not_read(self) -> None:
+        if self.reading:
+            raise AssertionError("the conversation is being read ahead")
+
     def clear(self) -> None:
         """Forgets all."""
+        self._check_not_read()
         self.cleared += 1
         self.messages.clear()
 

@@ -57,8 +57,8 @@ def test_the_commands_are_listed(invoke: Invoke) -> None:
         "  Run Qwen3 on MLX, and see, trust and turn its thinking budget.\n"
         "\n"
         "Options:\n"
-        "  --version  Say the version.\n"
-        "  --help     Show this message and exit.\n"
+        "  --version   Say the version.\n"
+        "  -h, --help  Show this message and exit.\n"
         "\n"
         "Commands:\n"
         "  chat     Talk with a model and watch it think.\n"
@@ -69,6 +69,12 @@ def test_the_commands_are_listed(invoke: Invoke) -> None:
         "  models   List the models there are.\n"
         "  config   See what holds for each setting.\n"
     )
+
+
+@pytest.mark.parametrize("command", [[], ["chat"], ["config"], ["config", "show"]])
+def test_help_has_a_short_form(invoke: Invoke, command: list[str]) -> None:
+    result = invoke(*command, "-h")
+    assert (result.exit_code, result.stdout) == (0, invoke(*command, "--help").stdout)
 
 
 def test_without_a_command_the_help_is_shown(invoke: Invoke) -> None:

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from qwen3_mlx.errors import ModelFileError, ModelNotFoundError, NonFiniteError
+from qwen3_mlx.errors import ModelFileError, ModelNotFoundError, NonFiniteError, UsageError
 from tests.cli.conftest import Invoke
 from tests.cli.fakes import FakeLLM, answers, stops, thinks
 
@@ -127,7 +127,7 @@ def test_model_context_and_offline_reach_load(invoke: Invoke, llm: FakeLLM) -> N
         (["--budget", "many"], "'many' is no thinking budget"),
         (["--budget", "-1"], "'-1' is no thinking budget"),
         (["--budget", "1.5"], "'1.5' is no thinking budget"),
-        (["--thinking", "maybe"], "'maybe' is not one of 'on', 'off'"),
+        (["--thinking", "maybe"], "'--thinking': 'maybe' is not one of 'on', 'off'"),
         (["--think", "--thinking", "off"], "--thinking off contradicts --think"),
         (["--max-tokens", "0"], "--max-tokens"),
         (["--top-p", "1.5"], "--top-p"),
@@ -141,6 +141,18 @@ def test_a_wrong_option_is_named(invoke: Invoke, llm: FakeLLM, args: list[str], 
     assert result.stdout == ""
     assert said in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_limits_that_contradict_each_other_are_called_by_their_flags(
+    invoke: Invoke, llm: FakeLLM, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def chat(**wishes: object) -> None:
+        raise UsageError("max_tokens 50 is too small", hint="Use max_tokens of 173 or more.")
+
+    monkeypatch.setattr(llm, "chat", chat)
+    assert invoke("ask", "2 + 3?", "--max-tokens", "50").stderr == (
+        "Error: --max-tokens 50 is too small\nUse --max-tokens of 173 or more.\n"
+    )
 
 
 def test_nothing_to_ask(invoke: Invoke, llm: FakeLLM) -> None:

@@ -9,33 +9,37 @@ from tests.cli.conftest import Invoke
 from tests.cli.fakes import FakeLLM, answers, stops, thinks
 
 HELP = """\
-/think         think before answering
-/no_think      answer at once
-/budget N|none think for at most N tokens; none: without end
-/thoughts HOW  window, full or hidden; last: read them again
-/system TEXT   show or change the system prompt
-/regen         answer the last question again
-/undo          take the last question and its answer back
-/edit          take the last question back, to change it
-/clear         forget the conversation
-/model NAME    go on with another model
-/set NAME N    how tokens are drawn, as temp 0.6; none: as the model says
-/stats         figures of the last answer
-/context       how much of the context is used
-/save FILE     keep the conversation, thoughts included
-/load FILE     go on with one that was saved
-/export FILE   write it as Markdown, for reading
-/file PATH     put a file before the next message
-/copy          put the last answer on the clipboard
-/help          show this
-/exit          leave
-//...          a message that begins with a slash
-\"\"\"            begins a message of several lines, and ends it; so does Esc Enter
-Ctrl-T         think, or answer at once
-Ctrl-O         read the last thoughts
-Ctrl-X Ctrl-E  write the message in your editor
-Ctrl-C         stop the answer; twice: leave
-Ctrl-D         leave
+/think          think before answering
+/no_think       answer at once
+/budget N|none  think for at most N tokens; none: without end
+/thoughts HOW   window, full or hidden; last: read them again
+/system TEXT    show or change the system prompt
+/regen          answer the last question again
+/undo           take the last question and its answer back
+/edit           take the last question back, to change it
+/clear          forget the conversation
+/model NAME     go on with another model
+/set NAME N     how tokens are drawn, as temp 0.6; none: as the model says
+/stats          figures of the last answer
+/context        how much of the context is used
+/save FILE      keep the conversation, thoughts included
+/load FILE      go on with one that was saved
+/export FILE    write it as Markdown, for reading
+/file PATH      put a file before the next message
+/copy           put the last answer on the clipboard
+/help           show this
+/exit           leave
+//...           a message that begins with a slash
+\"\"\"             begins a message of several lines, and ends it
+Esc Enter       a new line in the message
+Tab, Up         complete a command; what was typed before
++ - =           while it thinks: more, less, another budget
+Space, Esc      while it thinks: answer now
+Ctrl-T          think, or answer at once
+Ctrl-O          read the last thoughts
+Ctrl-X Ctrl-E   write the message in your editor
+Ctrl-C          stop the answer; twice: leave
+Ctrl-D          leave
 """
 
 
@@ -88,7 +92,7 @@ def test_the_budget_can_be_turned(invoke: Invoke, llm: FakeLLM) -> None:
         "[thinking budget: no end]\n"
         "Error: 'lots' is no thinking budget\n"
         "Give a number of tokens, like 512, 0 for no thinking, or none for no end.\n"
-        "[thinking budget: 0 tokens]\n"
+        "[thinking budget: 0 tokens, so it answers at once]\n"
     )
     assert llm.conversation.budget.limit == 0
 

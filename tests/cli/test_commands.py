@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+import qwen3_mlx
 from qwen3_mlx.cli.completion import completions
 from qwen3_mlx.cli.files import attached
+from qwen3_mlx.errors import Qwen3Error
 from tests.cli.conftest import Invoke
 from tests.cli.fakes import FakeLLM, answers, stops, thinks
 
@@ -34,10 +36,36 @@ class TestSayingAgain:
         chat(invoke, "/regen")
         assert llm.conversation.asked == [("2 + 3? /no_think", "/no_think")]
 
+    def test_regen_that_fails_leaves_the_answer(self, invoke: Invoke, llm: FakeLLM) -> None:
+        llm.enqueue(answers("4"))
+        llm.enqueue([Qwen3Error("broken")])
+        assert chat(invoke, "2 + 3?", "/regen") == ("[the earlier answer stays]\nError: broken\n")
+        assert [m["content"] for m in llm.conversation.messages] == ["2 + 3?", "4"]
+
+    def test_regen_takes_the_word_that_was_typed_since(self, invoke: Invoke, llm: FakeLLM) -> None:
+        llm.enqueue(answers("4"))
+        llm.conversation.messages = [
+            {"role": "user", "content": "2 + 3?", "thinking": True},
+            {"role": "assistant", "content": "5"},
+        ]
+        chat(invoke, "/no_think", "/regen")
+        assert llm.conversation.asked == [("2 + 3?", "/no_think")]
+
+    def test_regen_leaves_files_to_the_next_message(
+        self, invoke: Invoke, llm: FakeLLM, tmp_path: Path
+    ) -> None:
+        path = tmp_path / "notes.txt"
+        path.write_text("The code is 41.\n")
+        for answer in ("4", "5", "41"):
+            llm.enqueue(answers(answer))
+        chat(invoke, "2 + 3?", f"/file {path}", "/regen", "Which code?")
+        asked = [text for text, _ in llm.conversation.asked]
+        assert asked == ["2 + 3?", "2 + 3?", f"{attached(path)}\n\nWhich code?"]
+
     def test_undo_takes_the_last_turn_back(self, invoke: Invoke, llm: FakeLLM) -> None:
         llm.enqueue(answers("5"))
         assert chat(invoke, "What is\t2 + 3?", "/undo", "/undo") == (
-            "[taken back: What is 2 + 3?]\nError: nothing has been said yet\n"
+            "[taken back: What is 2 + 3?]\nError: there is no question to take back\n"
         )
         assert llm.conversation.messages == []
 
@@ -69,7 +97,7 @@ class TestSet:
             ("/set heat 1", "there is no value 'heat'"),
             ("/set temp hot", "'hot' is no temp"),
             ("/set top_k 1.5", "'1.5' is no top_k"),
-            ("/set seed", "'' is no seed"),
+            ("/set seed", "/set seed needs a number, or none for the model's own setting"),
         ],
     )
     def test_what_makes_no_sense_is_said(
@@ -94,7 +122,7 @@ class TestFigures:
         llm.enqueue(answers("5"))
         llm.conversation.context_used = 1024
         assert (
-            chat(invoke, "2 + 3?", "/context") == "[context: 1024 of 4096 (25%) tokens, 1 turn]\n"
+            chat(invoke, "2 + 3?", "/context") == "[context: 1024 of 4096 tokens (25%), 1 turn]\n"
         )
 
 
@@ -156,6 +184,33 @@ class TestModel:
         assert chat(invoke, "2 + 3?", "/model", "/model 8b") == "[model: tiny]\n[model: tiny]\n"
         assert llm.loaded["name"] == "8b"
         assert len(llm.conversation.messages) == 2
+
+    def test_ctrl_c_while_it_loads_leaves_the_old_one(
+        self, invoke: Invoke, llm: FakeLLM, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def load(name: str, **wishes: object) -> FakeLLM:
+            if name == "8b":
+                raise KeyboardInterrupt
+            return llm
+
+        monkeypatch.setitem(vars(qwen3_mlx), "load", load)
+        assert chat(invoke, "/model 8b", "/model") == (
+            "Error: stopped: tiny goes on\n[model: tiny]\n"
+        )
+
+
+class TestThinking:
+    def test_a_budget_of_nothing_is_said(self, invoke: Invoke, llm: FakeLLM) -> None:
+        assert chat(invoke, "/budget 0", "/think") == (
+            "[thinking budget: 0 tokens, so it answers at once]\n"
+            "[thinks before it answers, once its budget is more than 0: /budget N]\n"
+        )
+
+    def test_a_budget_can_be_too_large(self, invoke: Invoke, llm: FakeLLM) -> None:
+        assert chat(invoke, "/budget 0099", "/budget 99999999999999999999") == (
+            "[thinking budget: 99 tokens]\n"
+            "Error: a thinking budget of 10 digits or more is too large\nGive none for no end.\n"
+        )
 
 
 class TestSeveralLines:

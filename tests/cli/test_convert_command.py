@@ -175,6 +175,27 @@ def test_verify_prints_a_table(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) 
     assert json.loads(invoke("verify", "a", "b", "--json").stdout)["outputs"]["tokens"] == 157
 
 
+@pytest.mark.parametrize(("source", "destination"), [("mlx", "plain"), ("plain", "mlx")])
+def test_verify_says_that_the_two_may_be_swapped(
+    invoke: Invoke,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    source: str,
+    destination: str,
+) -> None:
+    def fail(*_args: object, **_wishes: object) -> None:
+        raise ConversionError("tensors differ", hint="Convert again.")
+
+    monkeypatch.setattr(verify_command, "verify", fail)
+    for folder in ("mlx", "plain"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "mlx" / "conversion.json").write_text("{}")
+    result = invoke("verify", str(tmp_path / source), str(tmp_path / destination))
+    swapped = "SRC and DST may be swapped: SRC is what DST was made of."
+    hint = swapped if source == "mlx" else "Convert again."
+    assert result.stderr == f"Error: tensors differ\n{hint}\n"
+
+
 def test_a_full_disk_is_a_message(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_args: object, **_wishes: object) -> None:
         raise ConversionError("/models/b: no space is left", hint="Free some, and try again.")

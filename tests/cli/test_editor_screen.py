@@ -176,6 +176,35 @@ def test_the_last_conversation_goes_on(start: Start, state: Path) -> None:
 def test_there_may_be_nothing_to_go_on_with(start: Start) -> None:
     screen = start(args=("chat", "--resume"))
     assert screen.finish() == 2
-    assert "last.json cannot be read as a conversation: No such file" in screen.text.replace(
-        "\n", ""
-    )
+    assert screen.text.startswith("Error: there is no conversation to go on with\n")
+
+
+def test_ctrl_c_at_a_full_context_goes_on(start: Start) -> None:
+    """With nothing to drop, only a longer context is offered."""
+    screen = start([ContextOverflowError("it is full")], answers("5"))
+    screen.wait_for("›")
+    screen.type("2 + 3?\r")
+    screen.wait_for("Error: it is full\ny doubles the context (YaRN):")
+    screen.type("\x03")
+    screen.wait_for("the question is forgotten\n\n›")
+    assert screen.text.count("it is full") == 1
+    screen.type("2 + 3?\r")
+    screen.wait_for("5\n\n›")
+
+
+def test_the_line_to_edit_is_shown_where_no_line_is_edited(start: Start) -> None:
+    screen = start(answers("5"), args=("chat", "--plain"))
+    screen.wait_for("›")
+    screen.type("2 + 3?\r")
+    screen.wait_for("5\n\n›")
+    screen.type("/edit\r")
+    screen.wait_for("[to be written anew: 2 + 3?]\n›")
+
+
+def test_tab_lists_above_the_line_and_leaves_nothing_else(start: Start) -> None:
+    screen = start(answers("5"))
+    screen.wait_for("›")
+    screen.type("/th\t")
+    screen.wait_for("\n\n/think    /thoughts\n› /th")
+    screen.type("o\t\r")
+    screen.wait_for("/think    /thoughts\n› /thoughts\nthoughts: window\n\n›")

@@ -41,10 +41,9 @@ def test_a_stop_that_needs_a_lock_of_the_main_thread_waits_for_it() -> None:
 
 
 def test_a_press_ends_the_events_between_two_of_them() -> None:
-    seen = []
-    with stop_on_interrupt(lambda: None) as presses, pytest.raises(KeyboardInterrupt):
-        for event in presses.raised_between(iter((1, 2, 3))):
-            seen.append(event)
-            if event == 2:
-                signal.raise_signal(signal.SIGINT)
-    assert seen == [1, 2]
+    with stop_on_interrupt(lambda: None) as presses:
+        events = presses.raised_between(iter((1, 2, 3)))
+        assert [next(events), next(events)] == [1, 2]
+        signal.raise_signal(signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt):
+            next(events)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -74,6 +75,25 @@ def test_models_lists_bundled_downloaded_and_known(
     assert "32b                       18.4 GB  too large for this machine" in lines
     assert lines[-1] == "ann/Qwen3-mine            34.0 MB  downloaded"
     assert result.stderr == "[fetch one: qwen3-mlx pull NAME]\n"
+
+
+def test_models_in_json(invoke: Invoke, machine: list[Downloaded]) -> None:
+    machine.append(Downloaded("ann/Qwen3-\x1b[2Jmine", Path("/cache/mine"), 34_000_000))
+    result = invoke("models", "--json")
+    assert "\x1b" not in result.stdout
+    found = {model["name"]: model for model in json.loads(result.stdout)}
+    assert found["tiny"] == {
+        "name": "tiny",
+        "bytes": 6_000_000,
+        "bundled": True,
+        "downloaded": False,
+        "fits": True,
+        "default": True,
+    }
+    assert [found["8b"]["fits"], found["32b"]["fits"]] == [True, False]
+    mine = found["ann/Qwen3-\x1b[2Jmine"]
+    assert [mine["bytes"], mine["downloaded"], mine["fits"]] == [34_000_000, True, None]
+    assert result.stderr == ""
 
 
 def test_models_marks_the_configured_one(invoke: Invoke, machine: list[Downloaded]) -> None:
@@ -206,3 +226,11 @@ def test_offline_nobody_is_asked(offered: Callable[..., Screen]) -> None:
     with offered("ask", "-m", "8b", "--offline", "2 + 3?") as screen:
         assert screen.finish() == 3
         assert "[y/N]" not in screen.text
+
+
+def test_ctrl_c_at_the_question_leaves_on_a_line_of_its_own(offered: Callable[..., Screen]) -> None:
+    with offered("ask", "-m", "8b", "2 + 3?") as screen:
+        screen.wait_for("[y/N]")
+        screen.type("\x03")
+        assert screen.finish() == 130
+        assert screen.text.splitlines()[0].endswith("[y/N] ^C")

@@ -71,3 +71,35 @@ def test_how_a_turn_ended(given: Reply, line: str | None) -> None:
 
 def test_a_rate_that_is_not_known_is_not_shown() -> None:
     assert wording.statistics(reply()) == "1 token · first token after 0.50 s"
+
+
+@pytest.mark.parametrize(
+    ("thinks", "budget", "text"),
+    [
+        (True, 512, "thinks up to 512 tokens"),
+        (True, None, "thinks without end"),
+        (True, 0, "answers at once (budget 0)"),
+        (False, 512, "answers at once"),
+    ],
+)
+def test_mode(thinks: bool, budget: int | None, text: str) -> None:
+    assert wording.mode(thinks=thinks, budget=budget) == text
+
+
+@pytest.mark.parametrize(
+    ("width", "text"),
+    [
+        (80, "tiny · thinks up to 512 tokens · context 41 of 2048 (2%)"),
+        (40, "tiny · thinks up to 512 tokens · 2% full"),
+        (39, "thinks up to 512 tokens · 2% full"),
+        (8, "thinks up to 512 tokens · 2% full"),
+    ],
+)
+def test_toolbar(width: int, text: str) -> None:
+    mode = wording.mode(thinks=True, budget=512)
+    assert wording.toolbar("tiny", mode, used=41, context=2048, width=width) == text
+
+
+def test_toolbar_warns_of_a_context_that_is_nearly_full() -> None:
+    said = wording.toolbar("tiny", "answers at once", used=1800, context=2048, width=80)
+    assert said.endswith("context 1800 of 2048 (88%) · nearly full")

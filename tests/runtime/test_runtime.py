@@ -264,12 +264,19 @@ def test_the_public_names_are_there_and_lazy() -> None:
         "import sys, qwen3_mlx; early = 'mlx' in sys.modules;"
         "names = [getattr(qwen3_mlx, name) for name in qwen3_mlx.__all__];"
         "print(early, len(names), qwen3_mlx.load.__module__, 'mlx_lm' in sys.modules,"
-        " 'transformers' in sys.modules)"
+        " 'transformers' in sys.modules, qwen3_mlx.convert.convert.__name__)"
     )
     result = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
-    assert result.stdout.split() == ["False", "11", "qwen3_mlx.runtime", "False", "False"]
+    expected = ["False", "11", "qwen3_mlx.runtime", "False", "False", "convert"]
+    assert result.stdout.split() == expected
     with pytest.raises(AttributeError, match="nothing_of_it"):
         _ = qwen3_mlx.nothing_of_it  # type: ignore[attr-defined]
     assert dir(qwen3_mlx) == sorted(qwen3_mlx.__all__)
+
+
+@pytest.mark.parametrize("method", ["generate", "chat"])
+def test_an_argument_that_there_is_not_is_named(llm: LLM, method: str) -> None:
+    with pytest.raises(TypeError, match=rf"{method}\(\) has no argument 'temperature'; .* temp,"):
+        getattr(llm, method)(**{"prompt": "Hi"} if method == "generate" else {}, temperature=1)
