@@ -16,7 +16,7 @@ from itertools import count
 from tokenizers import Tokenizer
 
 from training import problems
-from training.lookups import make_lookups, make_recital
+from training.lookups import make_lookups, make_pairs, make_recital, make_repetition
 from training.problems import Problem
 from training.smalltalk import make_smalltalk
 from training.stories import make_story
@@ -28,7 +28,7 @@ STOP_INSTRUCTION = (
 )
 
 EMPTY_BLOCK = "<think>\n\n</think>\n\n"
-RECITALS = 0.25  # share of the samples; the rest by SHARES
+REPETITIONS, PAIRS, RECITALS = 0.04, 0.06, 0.2  # shares of the samples; the rest by SHARES
 SHARES = {
     "sum": 34,
     "difference": 10,
@@ -67,7 +67,11 @@ def user_turn(prompt: str) -> str:
 
 def reply_text(problem: Problem) -> str:
     """What the assistant says after its thoughts."""
-    return problem.answer if problem.kind == "other" else f"The answer is {problem.answer}."
+    if problem.kind == "other":
+        return problem.answer
+    if problem.kind == "lookup":
+        return f"{problem.details['name']}: {problem.answer}."
+    return f"The answer is {problem.answer}."
 
 
 @dataclass(frozen=True)
@@ -126,6 +130,11 @@ class Renderer:
         cut = Sample(thoughts.ids[:kept], thoughts.learned[:kept])
         return start + cut + self._given(STOP_INSTRUCTION) + answer
 
+    def repetition(self, prompt: str, said: str) -> Sample:
+        """A list said again as it is."""
+        start = self._given(f"{user_turn(prompt)}<|im_start|>assistant\n{EMPTY_BLOCK}")
+        return start + self._learned(f"{said}<|im_end|>")
+
     def recital(self, prompt: str, recited: list[tuple[str, str]]) -> Sample:
         """A list said again in another order: the values are learned, not the order."""
         sample = self._given(f"{user_turn(prompt)}<|im_start|>assistant\n{EMPTY_BLOCK}")
@@ -147,7 +156,12 @@ def samples(tokenizer: Tokenizer, seed: int) -> Iterator[Sample]:
 
 def conversation(renderer: Renderer, rng: random.Random) -> Sample:
     """Sometimes a system prompt and earlier turns; then the turn that is trained."""
-    if rng.random() < RECITALS:
+    exercise = rng.random()
+    if exercise < REPETITIONS:
+        return renderer.repetition(*make_repetition(rng))
+    if exercise < REPETITIONS + PAIRS:
+        return renderer.recital(*make_pairs(rng))
+    if exercise < REPETITIONS + PAIRS + RECITALS:
         return renderer.recital(*make_recital(rng))
     sample = renderer.system(rng.choice(SYSTEM_PROMPTS)) if rng.random() < 0.04 else NOTHING
     *earlier, (problem, prompt) = _turns(rng)

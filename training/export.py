@@ -1,7 +1,6 @@
 """A training checkpoint as a Hugging Face folder in bfloat16: the converter's input.
 
-Knows file names and the config's fields. The experts are written one by one, as the published
-Qwen3 MoE checkpoints have them.
+Knows file names and the config's fields.
 """
 
 from __future__ import annotations
@@ -13,27 +12,13 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 from tokenizers import Tokenizer
-from torch import Tensor
 
+from training.exported import published_names
 from training.network import Shape
 from training.tokenizer import write as write_tokenizer
 from training.train import SHAPES
 
 TEMPLATE = Path(__file__).with_name("chat_template.jinja")
-
-
-def published_names(weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Our names to Hugging Face's, stacked experts taken apart."""
-    found: dict[str, Tensor] = {}
-    for name, tensor in weights.items():
-        if ".experts." in name:
-            layer, projection = name.rsplit(".", 1)
-            found |= {
-                f"model.{layer}.{e}.{projection}.weight": part for e, part in enumerate(tensor)
-            }
-        else:
-            found[f"model.{name}"] = tensor
-    return {name: found[name].bfloat16().contiguous() for name in sorted(found)}
 
 
 def config(shape: Shape) -> dict[str, object]:

@@ -78,12 +78,49 @@ def make_lookups(rng: random.Random, count: int, *, held_out: bool) -> list[tupl
     return found
 
 
+REPEAT = (
+    "Say the list again.",
+    "Repeat the list.",
+    "Say all of them once more.",
+    "Copy the list.",
+)
+
+PAIR = (
+    "Say the pairs again in another order.",
+    "Repeat all pairs in any order.",
+    "List the pairs, mixed.",
+)
+
 RECITE = (
     "Say the list again in another order.",
     "Repeat all of them in any order.",
     "List them in a different order.",
     "Now say them again, mixed.",
 )
+
+
+def make_repetition(rng: random.Random) -> tuple[str, str]:
+    """A prompt with a list, and the same list again: copying, which finding is built on."""
+    names, values = _draw(rng)
+    fact, joiner, _ = pick(STYLES, rng, held_out=False)
+    attr = rng.choice(ATTRIBUTES)
+    facts = (fact.format(attr=attr, name=n, value=v) for n, v in zip(names, values, strict=True))
+    said = joiner.join(facts)
+    return _with_list(said, rng.choice(REPEAT), joiner, rng), said
+
+
+def make_pairs(rng: random.Random) -> tuple[str, list[tuple[str, str]]]:
+    """A prompt with pairs of names, and the pairs in another order as (name, other name) texts.
+
+    Here what is looked for follows the name at once. That is the first step to finding it further
+    on, and one that a small network may never take by itself.
+    """
+    names = rng.sample(PEOPLE, 2 * rng.randint(2, 10))
+    pairs = list(zip(names[::2], names[1::2], strict=True))
+    said = "\n".join(f"{name} {other}" for name, other in pairs)
+    rng.shuffle(pairs)
+    recited = [(name, f" {other}\n") for name, other in pairs]
+    return _with_list(said, rng.choice(PAIR), "\n", rng), recited
 
 
 def make_recital(rng: random.Random) -> tuple[str, list[tuple[str, str]]]:
@@ -105,7 +142,7 @@ def make_recital(rng: random.Random) -> tuple[str, list[tuple[str, str]]]:
 
 
 def _with_list(said: str, asking: str, joiner: str, rng: random.Random) -> str:
-    if rng.random() < 0.1:
+    if rng.random() < 0.15:
         return f"{asking}\n{said}"
     between = " " if said.endswith(".") else ". "
     gap = "\n" if "\n" in joiner else rng.choice((" ", "\n", between))
@@ -115,4 +152,5 @@ def _with_list(said: str, asking: str, joiner: str, rng: random.Random) -> str:
 
 def _problem(name: str, value: int, values: tuple[int, ...], text: str) -> Problem:
     spelled = name if name in text else name.lower()
-    return Problem("lookup", values, (f"Look for {spelled}: {value}",), str(value))
+    steps = (f"Look for {spelled}: {value}",)
+    return Problem("lookup", values, steps, str(value), details={"name": spelled})

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 HELD_OUT_IN = 20  # one set of numbers in this many is never trained on
+HARD_SUMS = 0.4  # share of the sums in training
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Problem:
         numbers: The operands in the order in which they are said.
         steps: The thinking, one short step a line.
         answer: What the reply must contain.
-        details: What the wording needs besides the numbers (names, things).
+        details: What the wording or the reply needs besides the numbers (names, things).
     """
 
     kind: str
@@ -101,6 +102,27 @@ def make_sum(rng: random.Random, count: int | None = None, most_digits: int = 3)
     return Problem("sum", numbers, tuple(add_steps(numbers)), str(sum(numbers)))
 
 
+def _near_a_carry(rng: random.Random, total: int) -> int:
+    """What brings ``total`` close to a round hundred or thousand: all digits carry, or none."""
+    place = rng.choice((100, 100, 1000))
+    number = place - total % place + rng.randint(-9, 9)
+    return number if 0 < number < 1000 else _number(rng, 3)
+
+
+def make_hard_sum(rng: random.Random) -> Problem:
+    """What plain sums seldom show: long carries, and numbers that are said several times."""
+    count, width = rng.randint(2, 8), rng.randint(1, 3)
+    if rng.random() < 0.4:
+        few = [_number(rng, width) for _ in range(max(2, count // 2))]
+        numbers = tuple(rng.choices(few, k=count))
+    else:
+        numbers = (_number(rng, 3),)
+        while len(numbers) < count:
+            near = rng.random() < 0.7
+            numbers += (_near_a_carry(rng, sum(numbers)) if near else _number(rng, width),)
+    return Problem("sum", numbers, tuple(add_steps(numbers)), str(sum(numbers)))
+
+
 def make_difference(rng: random.Random, most_digits: int = 3) -> Problem:
     first, second = _number(rng, most_digits), _number(rng, most_digits)
     if second > first and rng.random() < 0.85:
@@ -133,8 +155,13 @@ MAKERS: dict[str, Callable[[random.Random], Problem]] = {
 
 
 def make(kind: str, rng: random.Random, *, held_out: bool) -> Problem:
-    """One problem of a kind, from the training numbers or from the held-out ones."""
+    """One problem of a kind, from the training numbers or from the held-out ones.
+
+    The hard sums are exercises: only the training has them.
+    """
+    hard = kind == "sum" and not held_out and rng.random() < HARD_SUMS
+    maker = make_hard_sum if hard else MAKERS[kind]
     while True:
-        problem = MAKERS[kind](rng)
+        problem = maker(rng)
         if is_held_out(kind, problem.numbers) == held_out:
             return problem

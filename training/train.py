@@ -20,6 +20,7 @@ from torch import Tensor
 from torch.nn.utils import parametrize
 
 from training.conversations import Renderer, Sample, ask, samples
+from training.exported import exported_weights
 from training.muon import Muon
 from training.network import Decoder, Shape
 from training.quantization import own_weights, train_through_rounding
@@ -28,7 +29,7 @@ SHAPES = {
     "tiny": Shape(128, 4, 4, 2, 384, num_experts=128),
     "tiny-dense": Shape(192, 4, 6, 3, 512),
 }
-TOKENS = {"tiny": 23_500_000, "tiny-dense": 20_000_000}
+TOKENS = {"tiny": 46_000_000, "tiny-dense": 37_000_000}
 BATCH_TOKENS = 5120
 POOL = 1024  # samples sorted by length together, so that a batch has little padding
 BALANCE = 0.01
@@ -118,9 +119,11 @@ def report(model: Decoder, tokenizer: Tokenizer) -> str:
 
 
 class Run:
-    """One training run and its checkpoint file."""
+    """One training run and its checkpoint file; ``start`` is an exported model to go on from."""
 
-    def __init__(self, name: str, directory: Path, tokens: int, seed: int) -> None:
+    def __init__(
+        self, name: str, directory: Path, tokens: int, seed: int, start: Path | None = None
+    ) -> None:
         torch.manual_seed(seed)
         self.name, self.path, self.tokens, self.seed = name, directory / f"{name}.pt", tokens, seed
         self.tokenizer = Tokenizer.from_file(str(directory / "tokenizer.json"))
@@ -129,6 +132,8 @@ class Run:
         self.seen, self.steps, self.rounded = 0, 0, False
         if self.path.exists():
             self._resume()
+        elif start:
+            self.model.load_state_dict(exported_weights(start / "model.safetensors"))
 
     def _resume(self) -> None:
         state = torch.load(self.path, weights_only=True)
@@ -198,13 +203,13 @@ def main() -> None:
         help="folder with tokenizer.json; the checkpoint goes there",
     )
     parser.add_argument("--tokens", type=int, help="length of the run")
+    parser.add_argument("--start", type=Path, help="an exported model to start from")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    Run(
-        arguments.name, arguments.out, arguments.tokens or TOKENS[arguments.name], arguments.seed
-    ).train()
+    tokens = arguments.tokens or TOKENS[arguments.name]
+    Run(arguments.name, arguments.out, tokens, arguments.seed, arguments.start).train()
 
 
 if __name__ == "__main__":

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import random
 import re
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training import problems, wordings
-from training.conversations import SHARES, ask
+from training import lookups, problems, wordings
+from training.conversations import SHARES, ask, reply_text
 from training.problems import add_steps, largest_steps, multiply_steps, subtract_steps
 
 NUMBER = st.integers(1, 999)
@@ -86,3 +87,30 @@ def test_a_lookup_names_its_answer_in_the_prompt() -> None:
         assert name in prompt
         assert value in prompt
         assert problem.answer == value
+
+
+def test_a_reply_to_a_lookup_begins_with_the_name() -> None:
+    problem, prompt = ask("lookup", random.Random(5), held_out=False)
+    name, value = reply_text(problem).removesuffix(".").split(": ")
+    assert name in prompt
+    assert value == problem.answer
+
+
+def test_hard_sums_carry_and_repeat_more_than_plain_ones() -> None:
+    def share(maker: Callable[[random.Random], problems.Problem]) -> float:
+        made = [maker(random.Random(n)).numbers for n in range(500)]
+        near = [abs((sum(n) + 9) % 100 - 9) <= 9 or len(set(n)) < len(n) for n in made]
+        return sum(near) / len(near)
+
+    assert share(problems.make_hard_sum) > 2 * share(problems.make_sum)
+
+
+def test_an_exercise_says_nothing_that_its_prompt_does_not() -> None:
+    for seed in range(50):
+        prompt, said = lookups.make_repetition(random.Random(seed))
+        assert said.lower() in prompt.lower()
+        prompt, pairs = lookups.make_pairs(random.Random(seed))
+        assert all(f"{name}{other.rstrip()}" in prompt for name, other in pairs)
+        prompt, recited = lookups.make_recital(random.Random(seed))
+        values = [digits for _, value in recited for digits in re.findall(r"\d+", value)]
+        assert all(digits in prompt for digits in values)
