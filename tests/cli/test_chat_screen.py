@@ -75,7 +75,7 @@ def test_only_the_last_lines_of_long_thoughts_are_shown(start: Start) -> None:
     screen = start([*thinks(*(f"line {n}\n" for n in range(1, 31))), Hold()])
     screen.wait_for("›")
     screen.type("Count\r")
-    screen.wait_for("line 30")
+    screen.wait_for("30/512")
     lines = steady(screen.text).splitlines()
     assert lines[6:] == [
         *(f"line {n}" for n in range(23, 31)),
