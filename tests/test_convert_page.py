@@ -4,26 +4,22 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.pages import ROOT, arguments_of, blocks, commands, run
 from tests.published_headers import write_30b_in_fp8
 
 if TYPE_CHECKING:
     from tests.fake_hub import FakeHub
 
-ROOT = Path(__file__).parents[1]
 ORIGINALS = ROOT / "training" / "originals"
 PAGE = (ROOT / "docs" / "convert.md").read_text("utf-8")
-CONSOLE = "".join(re.findall(r"^```console\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL))
-COMMANDS = re.split(r"^\$ (.*)\n", CONSOLE, flags=re.MULTILINE)
-(RECIPE,) = re.findall(r"^```toml\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+COMMANDS = commands(PAGE)
+(RECIPE,) = blocks(PAGE, "toml")
 # How many steps are seen depends on the machine; that it ends does not.
 KL = re.compile(r"(?<=^KL )[\d.e-]+", re.MULTILINE)  # its last digit is the processor's
 STAGES = "fetching|converting|comparing|running"
@@ -43,26 +39,11 @@ def desk(hub: FakeHub, tmp_path: Path) -> Path:
     return folder
 
 
-def run(command: str, folder: Path, hub: FakeHub) -> str:
+def run_here(command: str, folder: Path, hub: FakeHub) -> str:
     """Everything a command prints, in that folder."""
-    program, *arguments = shlex.split(command)
-    assert program == "qwen3-mlx"
-    done = subprocess.run(
-        [sys.executable, "-m", "qwen3_mlx", *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        stdin=subprocess.DEVNULL,
-        text=True,
-        check=True,
-        cwd=folder,
-        env={
-            **os.environ,
-            "PYTHONPATH": str(ROOT),
-            "HF_ENDPOINT": hub.url,
-            "HF_HOME": str(folder.parent / "cache"),
-        },
-    )
-    return UNDER_WAY.sub("", done.stdout).replace(f"{folder}/", "")
+    env = {"HF_ENDPOINT": hub.url, "HF_HOME": str(folder.parent / "cache")}
+    printed = run(arguments_of(command), folder=folder, env={**os.environ, **env})
+    return UNDER_WAY.sub("", printed).replace(f"{folder}/", "")
 
 
 def steady(text: str) -> str:
@@ -70,5 +51,5 @@ def steady(text: str) -> str:
 
 
 def test_the_page_s_commands_print_what_it_shows(desk: Path, hub: FakeHub) -> None:
-    shown = dict(zip(COMMANDS[1::2], map(steady, COMMANDS[2::2]), strict=True))
-    assert {command: steady(run(command, desk, hub)) for command in shown} == shown
+    shown = {command: steady(text) for command, text in COMMANDS}
+    assert {command: steady(run_here(command, desk, hub)) for command in shown} == shown

@@ -5,9 +5,6 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
-import shlex
-import subprocess
-import sys
 from pathlib import Path
 from typing import get_args
 
@@ -17,18 +14,15 @@ from qwen3_mlx import errors, events
 from qwen3_mlx.cli.jsonl import NAMES
 from qwen3_mlx.cli.origins import VARIABLES
 from qwen3_mlx.errors import Qwen3Error
+from tests.pages import ROOT, arguments_of, blocks, commands, run, steady
 
-ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "scripts.md").read_text("utf-8")
-CONSOLE = "".join(re.findall(r"^```console\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL))
-PARTS = re.split(r"^\$ (.*)\n", CONSOLE, flags=re.MULTILINE)
-COMMANDS = list(zip(PARTS[1::2], PARTS[2::2], strict=True))
-(CONFIG,) = re.findall(r"^```toml\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+COMMANDS = commands(PAGE)
+(CONFIG,) = blocks(PAGE, "toml")
 FIELDS = {
     name: re.findall(r"`(\w+)`", fields)
     for name, fields in re.findall(r"^\| `(\w+)` \| (`.*) \|$", PAGE, re.MULTILINE)
 }
-VARYING = re.compile(r"\d+(?:\.\d+)?(?= (?:s|tok/s)\b)")
 
 
 @pytest.fixture
@@ -40,31 +34,20 @@ def home(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run(command: str, home: Path) -> str:
+def run_at(command: str, home: Path) -> str:
     """Everything a command prints in that home; the settings are those of the page, if shown."""
-    program, *arguments = shlex.split(command)
-    assert program == "qwen3-mlx"
+    arguments = arguments_of(command)
     environment = {key: value for key, value in os.environ.items() if key not in VARIABLES.values()}
-    environment |= {"PYTHONPATH": str(ROOT), "HOME": str(home), "XDG_CONFIG_HOME": ""}
-    if arguments[0] == "config":
+    environment |= {"HOME": str(home), "XDG_CONFIG_HOME": ""}
+    if "config" in arguments:
         (home / ".config" / "qwen3-mlx" / "config.toml").write_text(CONFIG)
         environment["QWEN3_MLX_BUDGET"] = "16"
-    done = subprocess.run(
-        [sys.executable, "-m", "qwen3_mlx", *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        stdin=subprocess.DEVNULL,
-        text=True,
-        check=True,
-        cwd=home,
-        env=environment,
-    )
-    return done.stdout.replace(str(home), "~")
+    return run(arguments, folder=home, env=environment).replace(str(home), "~")
 
 
 @pytest.mark.parametrize(("command", "shown"), COMMANDS)
 def test_a_command_prints_what_the_page_shows(command: str, shown: str, home: Path) -> None:
-    assert VARYING.sub("N", run(command, home)) == VARYING.sub("N", shown)
+    assert steady(run_at(command, home)) == steady(shown)
 
 
 def names(kind: type) -> list[str]:
