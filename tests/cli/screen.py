@@ -119,10 +119,11 @@ class Screen:
         return self.text
 
     def wait_until(self, condition: Callable[[], bool], what: str) -> None:
-        """Waits until the condition holds."""
+        """Waits until the condition holds; what the program did last counts, though it has gone."""
         deadline = time.monotonic() + PATIENCE
         while not condition():
-            if time.monotonic() > deadline or not self._read():
+            going = time.monotonic() < deadline and self._read()
+            if not going and not condition():
                 raise AssertionError(f"{what} never came; the screen is\n{self.text}")
 
     @property
