@@ -16,6 +16,7 @@ from typing import Unpack
 import mlx.core as mx
 
 from qwen3_mlx.chat import Conversation, last_reply, opening
+from qwen3_mlx.checkpoint.expert_memory import ExpertMemory, Experts, parse_expert_memory
 from qwen3_mlx.checkpoint.hub import Source, resolve
 from qwen3_mlx.checkpoint.load import Checkpoint, compute_dtype, open_checkpoint
 from qwen3_mlx.errors import UsageError
@@ -28,8 +29,9 @@ from qwen3_mlx.generation.prompt import Request
 from qwen3_mlx.generation.raw import continue_ids
 from qwen3_mlx.generation.sampling import SamplingOptions
 from qwen3_mlx.generation.thinking import ThinkingBudget
-from qwen3_mlx.memory import USUAL_CONTEXT, cache_bytes, check_memory
+from qwen3_mlx.memory import USUAL_CONTEXT, cache_bytes, check_memory, machine_memory
 from qwen3_mlx.model.config import Qwen3Config
+from qwen3_mlx.model.tune import tune
 from qwen3_mlx.text.files import read_object_if_there
 from qwen3_mlx.text.pieces import Message
 from qwen3_mlx.text.qwen3_format import is_tool_result
@@ -150,16 +152,23 @@ def load(
     name: str = "tiny",
     *,
     context: int | None = None,
+    expert_memory: str | None = None,
     offline: bool = False,
     dtype: mx.Dtype | None = None,
+    compiled: bool | None = None,
 ) -> LLM:
     """Load a model.
 
     Args:
         name: A bundled model, an alias like `8b`, a Hugging Face repository, or a folder.
         context: Tokens of prompt and reply; more than the model was made for turns YaRN on.
+        expert_memory: For a mixture of experts, how much of its experts is in memory at a time:
+            `6GB`, `40%` of them, or `auto` for what this machine has left; the others are read
+            when they are needed. None: all are in memory.
         offline: Never use the network.
         dtype: What to compute in; None: float32 on a CPU, the checkpoint's own type elsewhere.
+        compiled: Whether to compile the decode step; None: on a GPU. On a CPU it is faster too,
+            but the first time on a machine a C++ compiler works on it for some ten seconds.
 
     Raises:
         ModelNotFoundError: not on this machine, with the command that fetches it.
@@ -176,6 +185,7 @@ def load(
     settings = model_defaults(source, template)
     _check_memory(checkpoint, dtype, context)
     loaded = checkpoint.load(dtype=dtype, context=context)
+    tune(loaded.model, spare=_spare_memory(checkpoint, dtype), compiled=compiled)
     return LLM(
         name=name,
         path=source.path,
@@ -188,6 +198,11 @@ def load(
         context_length=loaded.config.context_length,
         load_seconds=perf_counter() - start,
     )
+
+
+def _spare_memory(checkpoint: Checkpoint, dtype: mx.Dtype | None) -> int:
+    """What faster layouts of the weights may take of the memory that the weights leave."""
+    return (machine_memory() - checkpoint.nbytes(dtype)) // 4
 
 
 def _check_memory(checkpoint: Checkpoint, dtype: mx.Dtype | None, context: int | None) -> None:

@@ -81,7 +81,7 @@ def step(
     model: Qwen3, token: mx.array, cache: Sequence[KVCache], sampler: Sampler, state: SamplerState
 ) -> Choice:
     """Append `token` int [1] to the sequence and choose the next; nothing is computed yet."""
-    logits = model.last_logits(token[:, None], cache)
+    logits = model.next_logits(token, cache)
     return sampler.choose(logits, sampler.record(state, token))
 
 

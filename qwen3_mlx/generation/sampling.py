@@ -11,11 +11,13 @@ import math
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from functools import lru_cache
+from typing import NamedTuple, cast
 
 import mlx.core as mx
 
 from qwen3_mlx.errors import UsageError
+from qwen3_mlx.model.device import on_gpu
 
 SEED_LIMIT = 2**64
 COLDEST = 1e-5  # below it only the most probable token is left, and the division overflows
@@ -97,6 +99,35 @@ class Choice(NamedTuple):
     state: SamplerState
 
 
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """How a token is chosen, arrays in and arrays out.
+
+    Attributes:
+        vocab_size: Ids from here on are never chosen.
+        forbidden: Nor are these.
+    """
+
+    options: SamplingOptions
+    vocab_size: int
+    forbidden: tuple[int, ...]
+
+    def __call__(
+        self, logits: mx.array, key: mx.array, seen: Seen | None
+    ) -> tuple[mx.array, mx.array, mx.array]:
+        """Logits [B, V] -> ids [B], whether all logits are finite [], and the next key."""
+        scores = penalize(logits, self.options, seen)
+        scores = mask_ids(scores, self.vocab_size, self.forbidden)
+        key, now = (key, key) if self.options.greedy else mx.random.split(key)
+        return pick(scores, self.options, now), mx.isfinite(logits).all(), key
+
+
+@lru_cache(maxsize=64)
+def compiled(rule: Rule) -> Rule:
+    """The same rule as one graph, kept for the replies to come."""
+    return cast(Rule, mx.compile(rule))
+
+
 class Sampler:
     """Chooses tokens by options, within the ids that may be chosen at all.
 
@@ -132,10 +163,10 @@ class Sampler:
     def choose(self, logits: mx.array, state: SamplerState) -> Choice:
         """The next token for logits [B, V]."""
         forbidden = self._forbidden_later if state.started else self._forbidden
-        scores = mask_ids(penalize(logits, self.options, state.seen), self._vocab_size, forbidden)
-        key, now = mx.random.split(state.key)
-        token = pick(scores, self.options, now)
-        return Choice(token, mx.isfinite(logits).all(), replace(state, key=key))
+        rule = Rule(replace(self.options, seed=None), self._vocab_size, forbidden)
+        choose = compiled(rule) if on_gpu() else rule
+        token, finite, key = choose(logits, state.key, state.seen)
+        return Choice(token, finite, replace(state, key=key))
 
     def record(self, state: SamplerState, ids: mx.array) -> SamplerState:
         """The state after `ids` [n] became part of the reply."""

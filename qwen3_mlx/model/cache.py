@@ -1,17 +1,39 @@
 """Keys and values of the tokens a model has read, one cache for each layer.
 
-Knows how to grow and to go back. Does not know which tokens they were.
+Knows how to grow, to go back and to be attended to. Does not know which tokens they were.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
 import mlx.core as mx
 
 from qwen3_mlx.model.config import Qwen3Config
 
 STEP = 256
+EMPTY = "the cache is empty"
+
+
+class LayerCache(Protocol):
+    """What a layer needs of its cache."""
+
+    @property
+    def offset(self) -> int | mx.array:
+        """Tokens held, which is also the position of the next one; [B] where they differ."""
+
+    def attend(self, queries: mx.array, keys: mx.array, values: mx.array, scale: float) -> mx.array:
+        """Append L tokens, and let the last Q of them attend to all up to themselves.
+
+        Args:
+            queries: [B, heads, Q, head_dim], Q <= L.
+            keys: [B, kv_heads, L, head_dim]; so are the values.
+            scale: Of the scores.
+
+        Returns:
+            [B, heads, Q, head_dim].
+        """
 
 
 class KVCache:
@@ -25,6 +47,10 @@ class KVCache:
         self.offset = 0
         self._keys: mx.array | None = None
         self._values: mx.array | None = None
+
+    def attend(self, queries: mx.array, keys: mx.array, values: mx.array, scale: float) -> mx.array:
+        """As :meth:`LayerCache.attend`."""
+        return attend(queries, *self.update(keys, values), scale)
 
     def update(self, keys: mx.array, values: mx.array) -> tuple[mx.array, mx.array]:
         """Append L tokens to the T held, and return all T + L.
@@ -57,11 +83,39 @@ class KVCache:
         """Memory of both buffers, in bytes."""
         return sum(part.nbytes for part in self.buffers)
 
+    def lend(self, length: int) -> tuple[mx.array, mx.array]:
+        """Give both buffers away, with room for `length` tokens; `give_back` ends that.
+
+        While they are away the cache refers to nothing, so that MLX may write in place.
+
+        Raises:
+            ValueError: the cache is empty.
+        """
+        keys, values = self._keys, self._values
+        if keys is None or values is None:
+            raise ValueError(EMPTY)
+        self._keys = self._values = None
+        missing = length - keys.shape[2]
+        return _with_room(keys, missing), _with_room(values, missing)
+
+    def give_back(self, keys: mx.array, values: mx.array, offset: int) -> None:
+        """Take buffers back, of which the first `offset` tokens count."""
+        self._keys, self._values, self.offset = keys, values, offset
+
     def rewind(self, length: int) -> None:
         """Keep only the first ``length`` tokens; ValueError if there are not so many."""
         if not 0 <= length <= self.offset:
             raise ValueError(f"cannot rewind a cache of {self.offset} tokens to {length}")
         self.offset = length
+
+
+def attend(queries: mx.array, keys: mx.array, values: mx.array, scale: float) -> mx.array:
+    """The last Q of T tokens attend to all up to themselves; shapes as for `LayerCache`."""
+    mask = "causal" if queries.shape[2] > 1 else None
+    mixed: mx.array = mx.fast.scaled_dot_product_attention(
+        queries, keys, values, scale=scale, mask=mask
+    )
+    return mixed
 
 
 def make_cache(config: Qwen3Config) -> list[KVCache]:
@@ -85,7 +139,7 @@ def settle(cache: Sequence[KVCache]) -> None:
 
 def _held(buffer: mx.array | None, length: int) -> mx.array:
     if buffer is None:
-        raise ValueError("the cache is empty")
+        raise ValueError(EMPTY)
     return buffer[..., :length, :]
 
 
@@ -99,7 +153,22 @@ def _write(buffer: mx.array | None, new: mx.array, start: int) -> mx.array:
 def _grown(buffer: mx.array | None, like: mx.array, start: int, stop: int) -> mx.array:
     if buffer is not None and stop <= buffer.shape[2]:
         return buffer
+    if buffer is None:
+        return _zeros(like, _rounded(stop - start))
+    return _with_room(buffer[..., :start, :], stop - start)
+
+
+def _with_room(buffer: mx.array, more: int) -> mx.array:
+    """The buffer, longer by at least `more` tokens, in whole steps."""
+    if more <= 0:
+        return buffer
+    return mx.concatenate([buffer, _zeros(buffer, _rounded(more))], axis=2)
+
+
+def _zeros(like: mx.array, length: int) -> mx.array:
     batch, heads, _, dims = like.shape
-    room = -(-(stop - start) // STEP) * STEP
-    fresh = mx.zeros((batch, heads, room, dims), dtype=like.dtype)
-    return fresh if buffer is None else mx.concatenate([buffer[..., :start, :], fresh], axis=2)
+    return mx.zeros((batch, heads, length, dims), dtype=like.dtype)
+
+
+def _rounded(length: int) -> int:
+    return -(-length // STEP) * STEP

@@ -8,7 +8,7 @@ from __future__ import annotations
 import mlx.core as mx
 
 from qwen3_mlx.model.activation import swiglu
-from qwen3_mlx.model.cache import KVCache
+from qwen3_mlx.model.cache import LayerCache, attend
 from qwen3_mlx.model.config import Qwen3Config
 from qwen3_mlx.model.modules import Linear, Module, RMSNorm
 from qwen3_mlx.model.moe import SparseMLP
@@ -23,6 +23,7 @@ class Attention(Module):
         hidden, dims, eps = config.hidden_size, config.head_dim, config.rms_norm_eps
         heads, kv_heads = config.num_attention_heads, config.num_key_value_heads
         self._dims = dims
+        self.heads, self.kv_heads = heads, kv_heads
         self._scale = rope.score_factor * dims**-0.5
         self._rope = rope
         self.q_proj = Linear(hidden, heads * dims, bias=False)
@@ -32,19 +33,26 @@ class Attention(Module):
         self.q_norm = RMSNorm(dims, eps=eps)
         self.k_norm = RMSNorm(dims, eps=eps)
 
-    def __call__(self, x: mx.array, cache: KVCache | None) -> mx.array:
-        """[B, L, hidden] -> [B, L, hidden]; the L tokens follow those in the cache."""
-        batch, length, _ = x.shape
-        offset = cache.offset if cache is not None else 0
+    def __call__(self, x: mx.array, cache: LayerCache | None, last: int | None = None) -> mx.array:
+        """[B, L, hidden] -> [B, L, hidden]; the L tokens follow those in the cache.
+
+        Args:
+            last: Only so many of the tokens, the last ones, are wanted; None for all.
+        """
+        queries, keys, values = self.project(x, cache.offset if cache is not None else 0)
+        if last is not None:
+            queries = queries[:, :, -last:]
+        if cache is None:
+            mixed = attend(queries, keys, values, self._scale)
+        else:
+            mixed = cache.attend(queries, keys, values, self._scale)
+        return self.o_proj(mixed.swapaxes(1, 2).flatten(2))
+
+    def project(self, x: mx.array, offset: int | mx.array) -> tuple[mx.array, mx.array, mx.array]:
+        """[B, L, hidden] -> queries [B, heads, L, head_dim]; keys and values, with kv_heads."""
         queries = self._rope(self.q_norm(self._heads(self.q_proj(x))).swapaxes(1, 2), offset)
         keys = self._rope(self.k_norm(self._heads(self.k_proj(x))).swapaxes(1, 2), offset)
-        values = self._heads(self.v_proj(x)).swapaxes(1, 2)
-        if cache is not None:
-            keys, values = cache.update(keys, values)
-        mixed = mx.fast.scaled_dot_product_attention(
-            queries, keys, values, scale=self._scale, mask="causal" if length > 1 else None
-        )
-        return self.o_proj(mixed.swapaxes(1, 2).reshape(batch, length, -1))
+        return queries, keys, self._heads(self.v_proj(x)).swapaxes(1, 2)
 
     def _heads(self, x: mx.array) -> mx.array:
         """[B, L, heads * head_dim] -> [B, L, heads, head_dim]."""
@@ -77,7 +85,8 @@ class DecoderLayer(Module):
         self.input_layernorm = RMSNorm(hidden, eps=eps)
         self.post_attention_layernorm = RMSNorm(hidden, eps=eps)
 
-    def __call__(self, x: mx.array, cache: KVCache | None) -> mx.array:
-        """[B, L, hidden] -> [B, L, hidden]."""
-        x = x + self.self_attn(self.input_layernorm(x), cache)
+    def __call__(self, x: mx.array, cache: LayerCache | None, last: int | None = None) -> mx.array:
+        """[B, L, hidden] -> [B, L, hidden], or the ``last`` tokens of them alone."""
+        mixed = self.self_attn(self.input_layernorm(x), cache, last)
+        x = (x if last is None else x[:, -last:]) + mixed
         return x + self.mlp(self.post_attention_layernorm(x))

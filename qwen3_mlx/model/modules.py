@@ -6,15 +6,24 @@ without annotations. Adds no behaviour.
 
 from __future__ import annotations
 
-from mlx.nn.layers.base import Module as _Module
+from mlx.nn.layers.base import Module as AnyModule
 from mlx.nn.layers.embedding import Embedding
 from mlx.nn.layers.linear import Linear
 from mlx.nn.layers.normalization import RMSNorm
+from mlx.nn.layers.quantized import QuantizedEmbedding, QuantizedLinear
 
-__all__ = ["Embedding", "Linear", "Module", "RMSNorm"]
+__all__ = [
+    "AnyModule",
+    "Embedding",
+    "Linear",
+    "Module",
+    "QuantizedEmbedding",
+    "QuantizedLinear",
+    "RMSNorm",
+]
 
 
-class Module(_Module):
+class Module(AnyModule):
     """``mlx.nn.Module`` with an annotated constructor."""
 
     def __init__(self) -> None:

@@ -118,8 +118,11 @@ class QuantizedSwitchLinear(Module):
         self, weight: mx.array, group_size: int | None, bits: int | None, mode: str
     ) -> None:
         super().__init__()
-        self.group_size, self.bits, self.mode = group_size, bits, mode
         self.weight, self.scales, *biases = mx.quantize(weight, group_size, bits, mode=mode)
+        inputs = weight.shape[-1]
+        self.group_size = inputs // self.scales.shape[-1]
+        self.bits = mx.uint32.size * 8 * self.weight.shape[-1] // inputs
+        self.mode = mode
         if biases:
             self.biases = biases[0]
 

@@ -6,12 +6,12 @@ stacked under ``mlp.switch_mlp`` as mlx-lm stacks them. Does not load weights or
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import mlx.core as mx
 
 from qwen3_mlx.errors import UsageError
-from qwen3_mlx.model.cache import KVCache
+from qwen3_mlx.model.cache import KVCache, LayerCache
 from qwen3_mlx.model.config import Qwen3Config
 from qwen3_mlx.model.layers import DecoderLayer
 from qwen3_mlx.model.modules import Embedding, Linear, Module, RMSNorm
@@ -28,17 +28,23 @@ class Decoder(Module):
         self.layers = [DecoderLayer(config, rope, n) for n in range(config.num_hidden_layers)]
         self.norm = RMSNorm(config.hidden_size, eps=config.rms_norm_eps)
 
-    def __call__(self, ids: mx.array, cache: Sequence[KVCache] | None) -> mx.array:
+    def __call__(
+        self, ids: mx.array, cache: Sequence[LayerCache] | None, last: int | None = None
+    ) -> mx.array:
         """Ids [B, L] -> hidden states [B, L, hidden] before the final norm.
+
+        With ``last``, those of so many last positions alone: the last layer leaves out the rest.
 
         The norms tell the compute type: a micro-scaled embedding (mxfp4, mxfp8, nvfp4) has no
         floating-point numbers that could, and MLX then makes bfloat16 of it.
         """
         x: mx.array = self.embed_tokens(ids).astype(self.norm.weight.dtype)
         caches = [None] * len(self.layers) if cache is None else cache
-        for layer, layer_cache in zip(self.layers, caches, strict=True):
+        *layers, final = zip(self.layers, caches, strict=True)
+        for layer, layer_cache in layers:
             x = layer(x, layer_cache)
-        return x
+        final_layer, final_cache = final
+        return final_layer(x, final_cache, last)
 
 
 class Qwen3(Module):
@@ -51,6 +57,8 @@ class Qwen3(Module):
         config: Sizes and switches. Weights start random; load a checkpoint's over them.
     """
 
+    compiled: Callable[[mx.array, Sequence[KVCache]], mx.array] | None = None
+
     def __init__(self, config: Qwen3Config) -> None:
         super().__init__()
         self.config = config
@@ -58,13 +66,19 @@ class Qwen3(Module):
         if not config.tie_word_embeddings:
             self.lm_head = Linear(config.hidden_size, config.vocab_size, bias=False)
 
-    def __call__(self, ids: mx.array, cache: Sequence[KVCache] | None = None) -> mx.array:
+    def __call__(self, ids: mx.array, cache: Sequence[LayerCache] | None = None) -> mx.array:
         """Ids [B, L] -> logits [B, L, vocab]."""
         return self._head(self.model(ids, cache))
 
-    def last_logits(self, ids: mx.array, cache: Sequence[KVCache] | None = None) -> mx.array:
+    def last_logits(self, ids: mx.array, cache: Sequence[LayerCache] | None = None) -> mx.array:
         """Ids [B, L] -> logits [B, vocab] of the last position alone."""
-        return self._head(self.model(ids, cache)[:, -1])
+        return self._head(self.model(ids, cache, last=1)[:, -1])
+
+    def next_logits(self, token: mx.array, cache: Sequence[KVCache]) -> mx.array:
+        """One token int [B] more -> logits [B, vocab]; compiled, where `compile_step` says so."""
+        if self.compiled is not None:
+            return self.compiled(token, cache)
+        return self.last_logits(token[:, None], cache)
 
     def advance(self, ids: mx.array, cache: Sequence[KVCache]) -> mx.array:
         """Read ids [B, L] into the cache and compute no logits.
@@ -74,7 +88,8 @@ class Qwen3(Module):
             last layer's attention and MLP, which only logits would need.
         """
         self.model(ids, cache)
-        held: mx.array = mx.depends(cache[-1].keys, cache[-1].values)
+        first, *others = cache[-1].buffers
+        held: mx.array = mx.depends(first, others)
         return held
 
     def _head(self, x: mx.array) -> mx.array:

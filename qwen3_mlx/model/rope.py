@@ -29,8 +29,11 @@ class Rope:
         self._wavelengths = mx.array(wavelengths(config.head_dim, config.rope_theta, scaling))
         self.score_factor = scaling.attention_factor**2 if scaling else 1.0
 
-    def __call__(self, x: mx.array, offset: int) -> mx.array:
-        """Rotate ``x`` [B, heads, L, head_dim], whose first position is ``offset``."""
+    def __call__(self, x: mx.array, offset: int | mx.array) -> mx.array:
+        """Rotate ``x`` [B, heads, L, head_dim], whose first position is ``offset``.
+
+        An array of B offsets has one for each sequence.
+        """
         return mx.fast.rope(
             x,
             self._dims,

@@ -54,7 +54,7 @@ def test_they_are_small() -> None:
 def test_tiny_has_the_experts_of_the_real_ones_at_4_bits() -> None:
     llm = qwen3_mlx.load("tiny")
     assert (llm.config.num_experts, llm.config.num_experts_per_tok) == (128, 8)
-    experts = llm.model.model.layers[0].mlp.switch_mlp.up_proj
+    experts = llm.model.model.layers[0].mlp.switch_mlp.gate_up_proj
     assert isinstance(experts, QuantizedSwitchLinear)
     assert (experts.bits, experts.weight.dtype) == (4, mx.uint32)
 

@@ -21,7 +21,7 @@ from qwen3_mlx.generation.defaults import Defaults
 from qwen3_mlx.generation.engine import Engine
 from qwen3_mlx.generation.sampling import SamplingOptions
 from qwen3_mlx.generation.thinking import ThinkingBudget
-from qwen3_mlx.model.cache import KVCache
+from qwen3_mlx.model.cache import KVCache, LayerCache
 from qwen3_mlx.model.config import Qwen3Config
 from qwen3_mlx.model.qwen3 import Qwen3
 from qwen3_mlx.text.pieces import split
@@ -138,9 +138,9 @@ class Script(Qwen3):
         self._answer = self._ids(f"{answer}<|im_end|>")
         self._reply = [*self._ids(block), *self._answer]
 
-    def last_logits(self, ids: mx.array, cache: Sequence[KVCache] | None = None) -> mx.array:
+    def last_logits(self, ids: mx.array, cache: Sequence[LayerCache] | None = None) -> mx.array:
         assert cache is not None
-        self.advance(ids, cache)
+        self.advance(ids, cast(Sequence[KVCache], cache))
         return 10.0 * (mx.arange(self.config.vocab_size) == self._next())[None]
 
     def advance(self, ids: mx.array, cache: Sequence[KVCache]) -> mx.array:

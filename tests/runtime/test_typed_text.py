@@ -32,9 +32,11 @@ def read(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     ids: list[int] = []
     forward = Decoder.__call__
 
-    def listen(decoder: Decoder, new: mx.array, cache: Sequence[KVCache] | None) -> mx.array:
+    def listen(
+        decoder: Decoder, new: mx.array, cache: Sequence[KVCache] | None, last: int | None = None
+    ) -> mx.array:
         ids.extend(cast(list[int], new.flatten().tolist()))
-        return forward(decoder, new, cache)
+        return forward(decoder, new, cache, last)
 
     monkeypatch.setattr(Decoder, "__call__", listen)
     return ids
