@@ -40,7 +40,7 @@ def run(
     """
     if method is not None:
         terminal.aside(f"learning how to round by {method.upper()}; this takes a while")
-    with _left_with_a_word(destination, terminal), showing_progress(terminal) as update:
+    with left_with_a_word(destination, terminal), showing_progress(terminal) as update:
         folder = convert(
             source,
             destination,
@@ -66,7 +66,7 @@ def run(
 
 
 @contextmanager
-def _left_with_a_word(destination: Path, terminal: Terminal) -> Iterator[None]:
+def left_with_a_word(destination: Path, terminal: Terminal) -> Iterator[None]:
     """Says what an interruption leaves behind."""
     try:
         yield

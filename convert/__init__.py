@@ -1,6 +1,7 @@
 """Weights in, MLX weights out.
 
-Knows checkpoints and how to round, write and name them. Does not run a model.
+Knows checkpoints and how to round, prune, write and name them. Runs a model only to learn from it
+or to compare.
 
     from qwen3_mlx.convert import convert
 
@@ -10,8 +11,19 @@ Knows checkpoints and how to round, write and name them. Does not run a model.
 from __future__ import annotations
 
 from qwen3_mlx.convert.outlook import Outlook, outlook
+from qwen3_mlx.convert.prune_choice import Pruning
+from qwen3_mlx.convert.prune_run import prune
 from qwen3_mlx.convert.run import convert
 from qwen3_mlx.convert.verification import Verification, verify
 from qwen3_mlx.convert.weights import Progress
 
-__all__ = ["Outlook", "Progress", "Verification", "convert", "outlook", "verify"]
+__all__ = [
+    "Outlook",
+    "Progress",
+    "Pruning",
+    "Verification",
+    "convert",
+    "outlook",
+    "prune",
+    "verify",
+]

@@ -1,23 +1,17 @@
 """The text that a quantization is learned from: a file, cut into samples of token ids.
 
-Knows files, tokenizers and lengths. Does not know what is learned. A chat format's control tokens
-are text here, whatever a file spells.
+Knows methods and lengths. Does not know what is learned, nor how a text becomes ids.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Literal, get_args
 
-from qwen3_mlx.checkpoint.files import shown
-from qwen3_mlx.errors import ModelFileError, UsageError
-from qwen3_mlx.text.files import read_bytes
-from qwen3_mlx.text.tokenizer import Tokenizer, load_tokenizer
+from qwen3_mlx.convert.texts import Document, read_text_file
+from qwen3_mlx.errors import UsageError
 
 Method = Literal["dwq", "gptq", "awq"]
 METHODS: tuple[Method, ...] = get_args(Method)
@@ -29,9 +23,6 @@ SAMPLE_TOKENS = 512
 # what was gained.
 BATCH = 4
 FEWEST_SAMPLES = 2 * BATCH
-LINES = ".jsonl"
-# Several times what any method takes.
-MOST_BYTES = 32 * 2**20
 
 Sample = list[int]
 
@@ -49,15 +40,15 @@ class Calibration:
     method: Method
     name: str
     sha256: str
-    documents: tuple[str, ...]
+    documents: tuple[Document, ...]
 
-    def samples(self, encode: Callable[[str], list[int]], length: int) -> Samples:
+    def samples(self, encode: Callable[[Document], list[int]], length: int) -> Samples:
         """The text's ids, one document after the other, in samples that do not overlap.
 
         Where there are more than the method takes, they are taken from all over the text.
 
         Args:
-            encode: From a text to its ids.
+            encode: From a document to its ids.
             length: Of a sample, in ids.
 
         Raises:
@@ -96,8 +87,7 @@ def find_calibration(
     """What a person asks for: a method and a text, or neither.
 
     Args:
-        path: A UTF-8 file: one text; or, if its name ends in `.jsonl`, an object with a `text` in
-            each line.
+        path: A file as :func:`~qwen3_mlx.convert.texts.read_text_file` takes it.
         method: One of `METHODS`.
         keeps_source: Whether the source is there as a whole.
 
@@ -117,7 +107,7 @@ def find_calibration(
         )
     for known in METHODS:
         if known == method:
-            return _read(Path(path).expanduser(), known)
+            return _read(Path(path), known)
     raise UsageError(f"there is no method {method!r}", hint=_usage())
 
 
@@ -126,45 +116,5 @@ def _usage() -> str:
 
 
 def _read(path: Path, method: Method) -> Calibration:
-    try:
-        data = read_bytes(path, limit=MOST_BYTES)
-        text = data.decode("utf-8")
-    except ModelFileError as error:
-        raise UsageError(f"the calibration text {error.message}") from error
-    except UnicodeDecodeError as error:
-        raise UsageError(f"the calibration text {path} is not UTF-8") from error
-    documents = tuple(_texts(path, text)) if path.suffix == LINES else (text,)
-    if not any(document.strip() for document in documents):
-        raise UsageError(f"the calibration text {path} is empty")
-    return Calibration(method, path.name, hashlib.sha256(data).hexdigest(), documents)
-
-
-def _texts(path: Path, lines: str) -> list[str]:
-    """The `text` of each line; empty lines are passed over."""
-    return [_text(path, i, line) for i, line in enumerate(lines.split("\n"), 1) if line.strip()]
-
-
-def _text(path: Path, number: int, line: str) -> str:
-    try:
-        value = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise UsageError(f"{path}: line {number} is not JSON: {error}") from error
-    text = value.get("text") if isinstance(value, dict) else None
-    if not isinstance(text, str):
-        raise UsageError(
-            f"{path}: line {number} has no text: {shown(value)}",
-            hint='Each line is an object such as {"text": "Once upon a time"}.',
-        )
-    return text
-
-
-def tokenizer_of(companions: Mapping[str, bytes], vocab_size: int) -> Tokenizer:
-    """The tokenizer in the files that go beside a model's weights.
-
-    Raises:
-        ModelFileError: There is none, or it does not fit the model.
-    """
-    with TemporaryDirectory() as folder:
-        for name, data in companions.items():
-            (Path(folder) / name).write_bytes(data)
-        return load_tokenizer(Path(folder), vocab_size=vocab_size)
+    text = read_text_file(path)
+    return Calibration(method, text.name, text.sha256, text.documents)

@@ -48,19 +48,20 @@ def make_card(
     """
     source = manifest["source"]
     sections = [
-        _head(source),
+        card_head(source),
         f"# {source['name']} for MLX, {plan.recipe.name}",
         _made(plan, manifest),
         *([_learned(manifest["learned"])] if "learned" in manifest else []),
         *([_notes(manifest["notes"])] if manifest["notes"] else []),
         _table(plan, checks),
         _found(checks, outputs, is_learned="learned" in manifest),
-        _files(source["sha256"]),
+        source_files(source["sha256"]),
     ]
     return "\n\n".join(sections) + "\n"
 
 
-def _head(source: Mapping[str, Any]) -> str:
+def card_head(source: Mapping[str, Any]) -> str:
+    """What the Hub reads of a model's README, made from this source."""
     lines = ["library_name: mlx", "pipeline_tag: text-generation", "tags:", "- mlx"]
     if "revision" in source:
         lines += [f"base_model: {source['name']}"]
@@ -123,6 +124,7 @@ def _found(checks: Mapping[str, object], outputs: Outputs | None, *, is_learned:
     )
 
 
-def _files(digests: Mapping[str, str]) -> str:
+def source_files(digests: Mapping[str, str]) -> str:
+    """The digests of the source's files."""
     lines = [f"    {sha256}  {name}" for name, sha256 in sorted(digests.items())]
     return "\n".join(["SHA-256 of the source's weights:", "", *lines])

@@ -18,7 +18,7 @@ import mlx.core as mx
 from mlx.nn.layers.quantized import quantize
 from mlx.utils import tree_flatten
 
-from qwen3_mlx.convert.calibrate import SAMPLE_TOKENS, Calibration, Sample, tokenizer_of
+from qwen3_mlx.convert.calibrate import SAMPLE_TOKENS, Calibration, Sample
 from qwen3_mlx.convert.companions import mlx_config
 from qwen3_mlx.convert.learned import LearnedSource
 from qwen3_mlx.convert.methods import LEARNERS, Lesson, Network
@@ -26,6 +26,7 @@ from qwen3_mlx.convert.plan import Plan, Target
 from qwen3_mlx.convert.quantize import check_finite
 from qwen3_mlx.convert.rounding import rounded
 from qwen3_mlx.convert.sources import Source
+from qwen3_mlx.convert.texts import Encoder, unpacked
 from qwen3_mlx.errors import ConversionError, ModelTooLargeError, NonFiniteError
 from qwen3_mlx.memory import machine_memory, shown_bytes
 from qwen3_mlx.model.device import on_gpu
@@ -66,9 +67,9 @@ def learn(plan: Plan, source: Source, calibration: Calibration) -> Learned:
     """
     _check_memory(plan)
     config, method = source.config, calibration.method
-    tokenizer = tokenizer_of(source.companions(), config.vocab_size)
     length = min(SAMPLE_TOKENS, config.max_position_embeddings)
-    samples = calibration.samples(tokenizer.encode, length)
+    with unpacked(source.companions()) as folder:
+        samples = calibration.samples(Encoder(folder, config.vocab_size), length)
     networks = Networks(plan, source)
     lesson = Lesson(networks.build(set()), networks.build, samples)
     learner = LEARNERS[method](plan)

@@ -6,7 +6,7 @@ Knows shapes, names and sizes. Does not read numbers and writes nothing.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import mlx.core as mx
@@ -127,13 +127,20 @@ class Plan:
         }
 
 
-def make_plan(source: Source, recipe: Recipe) -> Plan:
+def make_plan(
+    source: Source, recipe: Recipe, packed: Mapping[str, QuantSpec] | None = None
+) -> Plan:
     """Settle what becomes of every tensor of the source's network.
+
+    Args:
+        source: Where the numbers are.
+        recipe: What each is rounded to.
+        packed: The modules whose packed weights, scales and biases the source gives as they are.
 
     Raises:
         ModelFileError: Tensors of several dtypes would have to be stacked.
     """
-    expected = expected_tensors(source.config, {})
+    expected = expected_tensors(source.config, dict(packed or {}))
     targets = [_target(name, tensor.shape, source, recipe) for name, tensor in expected.items()]
     return Plan(recipe, tuple(share_out(targets, SHARD_BYTES)))
 

@@ -24,6 +24,8 @@ from qwen3_mlx.convert.sources import Source
 from qwen3_mlx.convert.writer import ShardWriter
 from qwen3_mlx.errors import ConversionError
 
+Stage = Literal["converting", "comparing", "running prompts", "calibrating", "pruning"]
+
 
 @dataclass(frozen=True)
 class Progress:
@@ -37,7 +39,7 @@ class Progress:
 
     done_bytes: int
     total_bytes: int
-    stage: Literal["converting", "comparing", "running prompts"] = "converting"
+    stage: Stage = "converting"
 
 
 class WeightWriter:

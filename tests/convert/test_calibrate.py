@@ -336,7 +336,7 @@ def test_samples_come_from_all_over_a_long_text(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(calibrate, "MOST_SAMPLES", {"dwq": 8})
     documents = (" ".join(map(str, range(7))), " ".join(map(str, range(7, 41))))
     found = calibrate.Calibration("dwq", "", "", documents)
-    samples = found.samples(lambda text: [int(word) for word in text.split()], 2)
+    samples = found.samples(lambda text: [int(word) for word in str(text).split()], 2)
     chosen = [i * 20 // 12 for i in range(12)]
     assert samples.held == [[2 * i, 2 * i + 1] for i in chosen[::3]]
     assert samples.learned == [[2 * i, 2 * i + 1] for i in chosen if i not in chosen[::3]]
