@@ -10,7 +10,7 @@ and the tokens that were yielded, and nothing more.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from typing import cast
+from typing import Protocol, cast
 
 import mlx.core as mx
 
@@ -95,75 +95,118 @@ def queue(choice: Choice) -> Choice:
 
 
 def read(choice: Choice) -> int:
-    """The chosen id, once it is there.
+    """The chosen id, once it is there; errors as for `check_finite`."""
+    token = cast(int, choice.token.item())
+    check_finite(choice)
+    return token
+
+
+def check_finite(choice: Choice) -> None:
+    """Refuse a choice that means nothing.
 
     Raises:
         NonFiniteError: the logits it was chosen by held NaN or infinity.
     """
-    token = cast(int, choice.token.item())
     if not choice.finite.item():
         raise NonFiniteError(
             "the model computed numbers that are not finite (NaN or infinity)",
             hint="Its weights are damaged or too large for their number type: fetch it again,"
             " or load it with dtype float32.",
         )
-    return token
 
 
-def inject(
-    model: Qwen3,
-    ids: Sequence[int],
-    cache: Sequence[KVCache],
-    sampler: Sampler,
-    state: SamplerState,
-) -> Choice:
-    """Append `ids` to the sequence and queue the choice of the next token."""
-    return queue(sampler.choose(model.last_logits(row(ids), cache), state))
+class Decoding(Protocol):
+    """Chooses the tokens of one reply, one after the other."""
+
+    def token(self) -> int:
+        """The next token; it is in the cache now.
+
+        Raises:
+            NonFiniteError: the model's numbers are not finite.
+        """
+
+    def inject(self, ids: Sequence[int], after: Sequence[int]) -> None:
+        """Append `ids`, in place of whatever was to follow.
+
+        Args:
+            ids: At least one.
+            after: The token chosen last, if it stays; the cache holds no more than that.
+        """
 
 
-def stream(
-    model: Qwen3,
-    logits: mx.array,
-    cache: Sequence[KVCache],
-    sampler: Sampler,
-    state: SamplerState,
-    judge: Judge,
-) -> Generator[TokenStep, None, None]:
-    """The tokens after a prefilled prompt, sampled or injected, up to the one judged the last.
+class StepByStep:
+    """Decodes token by token.
 
-    Every token is in the cache when it is yielded. On a GPU the next one is queued before the last
-    one is read, elsewhere once the last one has been shown; where the judge drops a token or
-    injects others, what was begun is forgotten.
+    On a GPU the next token is queued before the last one is read, elsewhere once it is asked for;
+    where what follows is replaced, what was begun is forgotten.
 
     Args:
         logits: [1, V] after the prompt, as `prefill` returns them.
         state: The sampler's, before the first token.
-        judge: Called once for each sampled token, in order.
+    """
+
+    def __init__(
+        self,
+        model: Qwen3,
+        logits: mx.array,
+        cache: Sequence[KVCache],
+        sampler: Sampler,
+        state: SamplerState,
+    ) -> None:
+        self._model = model
+        self._cache = cache
+        self._sampler = sampler
+        self._state = state
+        self._coming = _begun(sampler.choose(logits, state))
+
+    def token(self) -> int:
+        """As :meth:`Decoding.token`."""
+        choice = self._coming if on_gpu() else queue(self._coming)
+        ahead = step(self._model, choice.token, self._cache, self._sampler, choice.state)
+        self._coming = _begun(ahead)
+        self._state = choice.state
+        return read(choice)
+
+    def inject(self, ids: Sequence[int], after: Sequence[int]) -> None:
+        """As :meth:`Decoding.inject`."""
+        state = self._sampler.record(self._state, mx.array([*after, *ids]))
+        logits = self._model.last_logits(row(ids), self._cache)
+        self._coming = _begun(self._sampler.choose(logits, state))
+
+
+def _begun(choice: Choice) -> Choice:
+    return queue(choice) if on_gpu() else choice
+
+
+def stream(
+    decoding: Decoding, cache: Sequence[KVCache], judge: Judge
+) -> Generator[TokenStep, None, None]:
+    """The tokens after a prefilled prompt, chosen or injected, up to the one judged the last.
+
+    Every token is in the cache when it is yielded.
+
+    Args:
+        decoding: Appends to `cache`.
+        judge: Called once for each chosen token, in order.
 
     Raises:
         NonFiniteError: the model's numbers are not finite.
     """
     kept = cache[0].offset
-    choice = queue(sampler.choose(logits, state))
     try:
         while True:
-            ahead = step(model, choice.token, cache, sampler, choice.state)
-            if on_gpu():
-                queue(ahead)
-            token = read(choice)
+            token = decoding.token()
             verdict = judge(token)
-            if verdict.part is not Part.DROPPED:
+            after = () if verdict.part is Part.DROPPED else (token,)
+            if after:
                 kept += 1
                 yield TokenStep(token, verdict.part)
             if verdict.last:
                 return
             if not verdict.inject:
-                choice = queue(ahead)
                 continue
             rewind(cache, kept)
-            added = verdict.inject if verdict.part is Part.DROPPED else (token, *verdict.inject)
-            state = sampler.record(choice.state, mx.array(added))
-            choice = inject(model, verdict.inject, cache, sampler, state)
+            decoding.inject(verdict.inject, after)
             for token in verdict.inject:
                 kept += 1
                 yield TokenStep(token, Part.INJECTED)

@@ -10,12 +10,11 @@ from contextlib import closing
 from itertools import islice
 
 from qwen3_mlx.errors import UsageError
-from qwen3_mlx.generation.decode import prefill, stream
+from qwen3_mlx.generation.decode import StepByStep, prefill, stream
 from qwen3_mlx.generation.engine import Engine
 from qwen3_mlx.generation.limits import check_max_tokens, check_prompt
 from qwen3_mlx.generation.sampling import Sampler, SamplingOptions
 from qwen3_mlx.generation.steps import Part, Verdict
-from qwen3_mlx.model.cache import make_cache
 from qwen3_mlx.model.qwen3 import check_ids
 
 
@@ -39,12 +38,13 @@ def continue_ids(
 
 
 def _endless(engine: Engine, ids: Sequence[int], sampler: Sampler) -> Iterator[int]:
-    cache = make_cache(engine.model.config)
+    cache = engine.model.make_cache()
     logits = prefill(engine.model, ids, cache)
     if logits is None:
         return
     state = sampler.start(ids, logits.shape[-1])
-    with closing(stream(engine.model, logits, cache, sampler, state, _keep)) as steps:
+    decoding = StepByStep(engine.model, logits, cache, sampler, state)
+    with closing(stream(decoding, cache, _keep)) as steps:
         for step in steps:
             yield step.token
 

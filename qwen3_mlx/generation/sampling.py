@@ -147,9 +147,9 @@ class Sampler:
         forbidden: Sequence[int] = (),
     ) -> None:
         self.options = options
-        self._vocab_size = vocab_size
-        self._forbidden = tuple(forbidden)
-        self._forbidden_later = (*forbidden, *([] if only_first is None else [only_first]))
+        later = (*forbidden, *([] if only_first is None else [only_first]))
+        self._first = Rule(replace(options, seed=None), vocab_size, tuple(forbidden))
+        self._later = replace(self._first, forbidden=later)
 
     def start(self, prompt: Sequence[int], width: int) -> SamplerState:
         """The state before the first token; `width` is V, the last axis of the logits."""
@@ -162,11 +162,14 @@ class Sampler:
 
     def choose(self, logits: mx.array, state: SamplerState) -> Choice:
         """The next token for logits [B, V]."""
-        forbidden = self._forbidden_later if state.started else self._forbidden
-        rule = Rule(replace(self.options, seed=None), self._vocab_size, forbidden)
+        rule = self.rule(state)
         choose = compiled(rule) if on_gpu() else rule
         token, finite, key = choose(logits, state.key, state.seen)
         return Choice(token, finite, replace(state, key=key))
+
+    def rule(self, state: SamplerState) -> Rule:
+        """How the next token is chosen, whatever it is chosen from."""
+        return self._later if state.started else self._first
 
     def record(self, state: SamplerState, ids: mx.array) -> SamplerState:
         """The state after `ids` [n] became part of the reply."""

@@ -92,6 +92,14 @@ class Tokenizer:
         control = self._control_bytes.get(token)
         return self._backend.token_bytes(token) if control is None else control
 
+    def same_vocabulary(self, other: Tokenizer) -> bool:
+        """Whether every id means the same in both."""
+        return (
+            self.vocab_size == other.vocab_size
+            and self.controls == other.controls
+            and all(self.token_bytes(i) == other.token_bytes(i) for i in range(self.vocab_size))
+        )
+
     def stream_decoder(self) -> StreamDecoder:
         """A decoder for ids that come one at a time."""
         return StreamDecoder(self.token_bytes, self.is_control, self._backend.run_prefix)

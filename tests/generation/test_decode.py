@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from qwen3_mlx.errors import NonFiniteError
 from qwen3_mlx.generation import decode
-from qwen3_mlx.generation.decode import prefill, stream
+from qwen3_mlx.generation.decode import StepByStep, prefill, stream
 from qwen3_mlx.generation.sampling import Choice, Sampler, SamplingOptions
 from qwen3_mlx.generation.steps import Judge, Part, TokenStep, Verdict
 from qwen3_mlx.model.cache import KVCache, make_cache
@@ -63,7 +63,8 @@ def begin(
     logits = prefill(model, prompt, cache)
     assert logits is not None
     sampler = Sampler(options, VOCAB)
-    return stream(model, logits, cache, sampler, sampler.start(prompt, VOCAB), judge)
+    state = sampler.start(prompt, VOCAB)
+    return stream(StepByStep(model, logits, cache, sampler, state), cache, judge)
 
 
 def tokens(steps: Iterator[TokenStep], count: int) -> list[int]:
