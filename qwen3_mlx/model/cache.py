@@ -5,7 +5,7 @@ Knows how to grow, to go back and to be attended to. Does not know which tokens 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import mlx.core as mx
@@ -58,25 +58,46 @@ class KVCache:
         Args:
             keys: [B, kv_heads, L, head_dim]; so are the values.
         """
-        start, self.offset = self.offset, self.offset + keys.shape[2]
-        self._keys = _write(self._keys, keys, start)
-        self._values = _write(self._values, values, start)
+        start = self.held
+        self.offset += keys.shape[2]
+        self._keys = write(self._keys, keys, start)
+        self._values = write(self._values, values, start)
         return self.keys, self.values
+
+    @property
+    def held(self) -> int:
+        """Tokens whose keys and values are there: all of them, in a plain cache."""
+        return self.offset
 
     @property
     def keys(self) -> mx.array:
         """All keys held, [B, kv_heads, offset, head_dim]; ValueError before the first update."""
-        return _held(self._keys, self.offset)
+        return _held(self._keys, self.held)
 
     @property
     def values(self) -> mx.array:
         """All values held, [B, kv_heads, offset, head_dim]; ValueError before the first update."""
-        return _held(self._values, self.offset)
+        return _held(self._values, self.held)
 
     @property
     def buffers(self) -> list[mx.array]:
         """Both buffers, with room for tokens to come; none before the first update."""
         return [part for part in (self._keys, self._values) if part is not None]
+
+    @property
+    def state(self) -> dict[str, mx.array]:
+        """Both buffers by name, [B, kv_heads, room, head_dim], of which `offset` tokens count.
+
+        Raises:
+            ValueError: the cache is empty.
+        """
+        if self._keys is None or self._values is None:
+            raise ValueError(EMPTY)
+        return {"keys": self._keys, "values": self._values}
+
+    def take_over(self, state: Mapping[str, mx.array]) -> None:
+        """Append tokens that another cache held: its `state`, without the room."""
+        self.update(state["keys"], state["values"])
 
     @property
     def nbytes(self) -> int:
@@ -102,9 +123,13 @@ class KVCache:
         """Take buffers back, of which the first `offset` tokens count."""
         self._keys, self._values, self.offset = keys, values, offset
 
+    def can_rewind(self, length: int) -> bool:
+        """Whether it can be taken back to its first ``length`` tokens."""
+        return 0 <= length <= self.offset
+
     def rewind(self, length: int) -> None:
-        """Keep only the first ``length`` tokens; ValueError if there are not so many."""
-        if not 0 <= length <= self.offset:
+        """Keep only the first ``length`` tokens; ValueError if that is not possible."""
+        if not self.can_rewind(length):
             raise ValueError(f"cannot rewind a cache of {self.offset} tokens to {length}")
         self.offset = length
 
@@ -143,7 +168,11 @@ def _held(buffer: mx.array | None, length: int) -> mx.array:
     return buffer[..., :length, :]
 
 
-def _write(buffer: mx.array | None, new: mx.array, start: int) -> mx.array:
+def write(buffer: mx.array | None, new: mx.array, start: int) -> mx.array:
+    """The buffer [B, heads, room, ...] with `new` behind its first `start` tokens.
+
+    It grows if need be; None is one without room.
+    """
     stop = start + new.shape[2]
     buffer = _grown(buffer, new, start, stop)
     buffer[..., start:stop, :] = new

@@ -58,6 +58,7 @@ class Qwen3(Module):
     """
 
     compiled: Callable[[mx.array, Sequence[KVCache]], mx.array] | None = None
+    layer_cache: Callable[[], KVCache] = KVCache
 
     def __init__(self, config: Qwen3Config) -> None:
         super().__init__()
@@ -74,9 +75,13 @@ class Qwen3(Module):
         """Ids [B, L] -> logits [B, vocab] of the last position alone."""
         return self._head(self.model(ids, cache, last=1)[:, -1])
 
+    def make_cache(self) -> list[KVCache]:
+        """An empty cache for each layer, of the kind that `layer_cache` makes."""
+        return [self.layer_cache() for _ in self.model.layers]
+
     def next_logits(self, token: mx.array, cache: Sequence[KVCache]) -> mx.array:
         """One token int [B] more -> logits [B, vocab]; compiled, where `compile_step` says so."""
-        if self.compiled is not None:
+        if self.compiled is not None and type(cache[0]) is KVCache:
             return self.compiled(token, cache)
         return self.last_logits(token[:, None], cache)
 

@@ -134,9 +134,26 @@ def test_a_cache_cannot_go_where_it_has_not_been(length: int) -> None:
     assert cache.offset == 10
 
 
+def test_what_a_cache_held_can_be_appended_to_another() -> None:
+    """Its tokens 2 to 4 behind five others; the room behind its own does not come along."""
+    (source, _), (target, numbers) = filled(5), filled(5)
+    state = source.state
+    assert {name: part.shape for name, part in state.items()} == {
+        "keys": (1, 2, 256, 4),
+        "values": (1, 2, 256, 4),
+    }
+    target.take_over({name: part[..., 2:5, :] for name, part in state.items()})
+    expected = mx.concatenate([numbers, numbers[2:5]])
+    assert target.offset == 8
+    assert mx.array_equal(target.keys[0, 1, :, 3], expected)
+    assert mx.array_equal(target.values[0, 0, :, 0], -expected)
+
+
 def test_an_empty_cache_has_no_keys() -> None:
     with pytest.raises(ValueError, match="empty"):
         _ = KVCache().keys
+    with pytest.raises(ValueError, match="empty"):
+        _ = KVCache().state
     assert KVCache().nbytes == 0
 
 
