@@ -67,7 +67,7 @@ class Conversation:
         self.sampling: SamplingArgs = sampling or {}
         self.on_prefill = on_prefill
         self._engine = engine
-        self._prefix = Prefix(engine.model)
+        self._prefix = Prefix(engine.model, engine.prompts)
         self._hand_over = HandOver()
         self._stop = Flag()
         self._running: Events | None = None

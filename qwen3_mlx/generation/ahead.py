@@ -16,8 +16,9 @@ from threading import Lock
 import mlx.core as mx
 
 from qwen3_mlx.generation import limits
-from qwen3_mlx.generation.prefix import Prefix, common_prefix
+from qwen3_mlx.generation.prefix import Prefix
 from qwen3_mlx.generation.prompt import Request, Writer
+from qwen3_mlx.generation.shared import common_prefix
 from qwen3_mlx.text.pieces import Message
 
 SLICE = 64
@@ -70,11 +71,17 @@ def read_ahead(
         return False
     ids = beginning(writer, request)
     limits.check_prompt(len(ids), writer.context_length)
-    for done in range(common_prefix(prefix.ids, ids), len(ids), SLICE):
+    if common_prefix(prefix.ids, ids) == len(ids):
+        return True
+    with _any_thread():
+        held = prefix.recall(ids)
+    for done in range(held, len(ids), SLICE):
         if cancelled():
             return False
         with _any_thread():
             prefix.extend(ids[: done + SLICE])
+    with _any_thread():
+        prefix.save()
     return True
 
 

@@ -13,12 +13,14 @@ from typing import TypeAlias
 
 import mlx.core as mx
 
+from qwen3_mlx.checkpoint.prompt_store import PromptStore
 from qwen3_mlx.events import Done, Event, Reply, Usage
-from qwen3_mlx.generation.decode import stream
+from qwen3_mlx.generation.decode import StepByStep, stream
 from qwen3_mlx.generation.defaults import Defaults
 from qwen3_mlx.generation.prefix import Prefix
 from qwen3_mlx.generation.prompt import Request, Writer, instruction_ids
 from qwen3_mlx.generation.sampling import Sampler
+from qwen3_mlx.generation.speculation import Drafting, Speculative
 from qwen3_mlx.generation.steps import Judge, TokenStep
 from qwen3_mlx.generation.stopwatch import Stopwatch
 from qwen3_mlx.generation.thinking import STOP_INSTRUCTION, Tags, ThinkingGate
@@ -39,6 +41,8 @@ class Engine:
         context_length: Tokens of prompt and reply together.
         stop_instruction: The words that end the thinking when the budget does.
         clock: Seconds, from any start.
+        drafting: How replies are guessed at; None: not at all.
+        prompts: What the model has read in other processes; None: nothing is saved or looked for.
     """
 
     model: Qwen3
@@ -49,6 +53,8 @@ class Engine:
     load_seconds: float = 0.0
     stop_instruction: str = STOP_INSTRUCTION
     clock: Callable[[], float] = perf_counter
+    drafting: Drafting | None = None
+    prompts: PromptStore | None = None
 
     def check(self, request: Request) -> None:
         """Refuse a request that could not be answered, whatever its messages.
@@ -92,6 +98,7 @@ class Answering:
         self._request = request
         self._prefix = prefix
         self._cached = 0
+        self._decoding: StepByStep | Speculative | None = None
         writer = engine.writer()
         self._prompt = writer.write(request)
         self._sampler = self._make_sampler()
@@ -102,6 +109,7 @@ class Answering:
         logits = self._read_prompt()
         if logits is not None:
             yield from self.turn.run(lambda judge: self._tokens(logits, judge))
+        self._prefix.save()
         yield Done(self.reply())
 
     def reply(self) -> Reply:
@@ -129,9 +137,23 @@ class Answering:
         return logits
 
     def _tokens(self, logits: mx.array, judge: Judge) -> Generator[TokenStep, None, None]:
-        sampler, cache = self._sampler, self._prefix.cache
-        state = sampler.start(self._prompt.ids, logits.shape[-1])
-        return self._prefix.follow(stream(self._engine.model, logits, cache, sampler, state, judge))
+        self._decoding = self._begin(logits)
+        return self._prefix.follow(stream(self._decoding, self._prefix.cache, judge))
+
+    def _begin(self, logits: mx.array) -> StepByStep | Speculative:
+        engine, sampler, prefix, ids = self._engine, self._sampler, self._prefix, self._prompt.ids
+        state = sampler.start(ids, logits.shape[-1])
+        common = engine.model, logits, prefix.cache, sampler, state
+        if engine.drafting is None:
+            return StepByStep(*common)
+        prefix.drafter = prefix.drafter or engine.drafting.make()
+        return Speculative(
+            *common,
+            prompt=ids,
+            drafter=prefix.drafter,
+            pace=engine.drafting.pace,
+            clock=engine.clock,
+        )
 
     def _make_sampler(self) -> Sampler:
         """A block, once closed or never there, cannot be opened: `<think>` is not sampled."""
@@ -162,10 +184,13 @@ class Answering:
 
     def _usage(self) -> Usage:
         gate = self.turn.gate
+        guessed = self._decoding if isinstance(self._decoding, Speculative) else None
         return Usage(
             prompt_tokens=len(self._prompt.ids),
             cached_tokens=self._cached,
             thinking_tokens=gate.thinking_tokens,
             injected_tokens=gate.injected_tokens,
             answer_tokens=self.turn.answer_tokens,
+            drafted_tokens=guessed.drafted if guessed else 0,
+            accepted_tokens=guessed.accepted if guessed else 0,
         )

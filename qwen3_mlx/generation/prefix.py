@@ -9,9 +9,12 @@ from collections.abc import Callable, Generator, Sequence
 
 import mlx.core as mx
 
+from qwen3_mlx.checkpoint.prompt_store import PromptStore
 from qwen3_mlx.generation.decode import advance, prefill
+from qwen3_mlx.generation.drafting import Drafter
+from qwen3_mlx.generation.shared import common_prefix
 from qwen3_mlx.generation.steps import TokenStep
-from qwen3_mlx.model.cache import make_cache, rewind, settle
+from qwen3_mlx.model.cache import KVCache, rewind, settle
 from qwen3_mlx.model.qwen3 import Qwen3
 
 
@@ -21,25 +24,53 @@ class Prefix:
     The cache may for a moment hold more than `ids`, never less; the next prompt rewinds it. After
     `read`, `follow` or `extend` nothing of it is left to compute: another thread may go on.
 
+    Args:
+        model: What reads.
+        store: What it has read before in other processes; None: nothing is saved or looked for.
+
     Attributes:
         ids: What the model has read, prompt and reply.
+        drafter: Who guesses in this conversation; made when the first reply is.
         used: How many they were in the last turn, whatever was read ahead since.
     """
 
-    def __init__(self, model: Qwen3) -> None:
+    def __init__(self, model: Qwen3, store: PromptStore | None = None) -> None:
         self.ids: list[int] = []
         self.used = 0
-        self.cache = make_cache(model.config)
+        self.drafter: Drafter | None = None
+        self.cache = model.make_cache()
         self._model = model
+        # Only of plain caches is known what a token leaves in them.
+        self._store = store if all(type(layer) is KVCache for layer in self.cache) else None
 
     def reuse(self, prompt: Sequence[int]) -> int:
         """Forget all but what `prompt` begins with too; returns how many ids that is.
 
         The last id of the prompt is never taken from the cache: its logits are needed.
         """
-        shared = common_prefix(self.ids, prompt[:-1])
-        self._keep(shared)
-        return shared
+        return self.recall(prompt[:-1])
+
+    def recall(self, ids: Sequence[int]) -> int:
+        """Hold what was read of `ids`, also by other processes, and forget all else.
+
+        An error leaves nothing held.
+
+        Returns:
+            How many of the ids are held.
+        """
+        self._keep(common_prefix(self.ids, ids))
+        if self._store is not None:
+            try:
+                self._load(self._store, ids)
+            except BaseException:
+                self._forget()
+                raise
+        return len(self.ids)
+
+    def save(self) -> None:
+        """Begin to save what is held for other processes."""
+        if self._store is not None and self.ids:
+            self._store.save(self.ids, [layer.state for layer in self.cache])
 
     def read(
         self,
@@ -74,10 +105,9 @@ class Prefix:
         Args:
             ids: At least one of them is missing.
         """
-        shared = common_prefix(self.ids, ids)
-        self._keep(shared)
+        self._keep(common_prefix(self.ids, ids))
         try:
-            advance(self._model, ids[shared:], self.cache)
+            advance(self._model, ids[len(self.ids) :], self.cache)
             settle(self.cache)
         except BaseException:
             # Numbers that are still to be computed could only be computed in this thread.
@@ -104,14 +134,21 @@ class Prefix:
 
     def _forget(self) -> None:
         self.ids = []
-        self.cache = make_cache(self._model.config)
+        self.cache = self._model.make_cache()
+
+    def _load(self, store: PromptStore, ids: Sequence[int]) -> None:
+        for block in store.find(ids, len(self.ids)):
+            for layer, state in zip(self.cache, block.states, strict=True):
+                layer.take_over(state)
+            settle(self.cache)
+            self.ids += block.ids
 
     def _keep(self, length: int) -> None:
+        """Hold the first `length` ids alone, or nothing where the cache cannot go back so far."""
+        if self._store is not None:
+            self._store.wait()  # or what comes next would be written into a copy of the cache
+        if not all(layer.can_rewind(length) for layer in self.cache):
+            self._forget()
+            return
         rewind(self.cache, length)
         del self.ids[length:]
-
-
-def common_prefix(first: Sequence[object], second: Sequence[object]) -> int:
-    """How many ids, or whatever they are made of, both begin with."""
-    pairs = zip(first, second, strict=False)
-    return next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(first), len(second)))
