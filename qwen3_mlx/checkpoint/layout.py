@@ -16,6 +16,8 @@ Shape = tuple[int, ...]
 
 FLOATS = ("F32", "F16", "BF16")
 
+EXPERTS = "mlp.switch_mlp"
+
 
 @dataclass(frozen=True)
 class ExpectedTensor:
@@ -87,6 +89,16 @@ def matrices(config: Qwen3Config) -> dict[str, Shape]:
     return shapes
 
 
+def expert_module(number: int) -> str:
+    """The path of the module that holds the experts of a sparse layer."""
+    return f"{_layer(number)}.{EXPERTS}"
+
+
+def is_expert_tensor(name: str) -> bool:
+    """Whether a tensor holds weights of experts, all of them stacked."""
+    return f".{EXPERTS}." in name
+
+
 def _layer(number: int) -> str:
     return f"model.layers.{number}"
 
@@ -108,11 +120,9 @@ def _mlp(config: Qwen3Config, number: int) -> dict[str, Shape]:
 
 
 def _experts(config: Qwen3Config, number: int) -> dict[str, Shape]:
-    prefix, experts = f"{_layer(number)}.mlp", config.num_experts
-    stacked = _swiglu(
-        f"{prefix}.switch_mlp", (experts,), config.hidden_size, config.moe_intermediate_size
-    )
-    return {f"{prefix}.gate": (experts, config.hidden_size), **stacked}
+    experts, hidden = config.num_experts, config.hidden_size
+    stacked = _swiglu(expert_module(number), (experts,), hidden, config.moe_intermediate_size)
+    return {f"{_layer(number)}.mlp.gate": (experts, hidden), **stacked}
 
 
 def _swiglu(prefix: str, stack: Shape, hidden: int, width: int) -> dict[str, Shape]:

@@ -7,13 +7,15 @@ folders come from, nor text.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import mlx.core as mx
 from mlx.nn.layers.quantized import quantize
 
+from qwen3_mlx.checkpoint.expert_files import ExpertFiles
+from qwen3_mlx.checkpoint.expert_streaming import stream_experts
 from qwen3_mlx.checkpoint.files import shown
 from qwen3_mlx.checkpoint.header import TensorInfo
 from qwen3_mlx.checkpoint.layout import (
@@ -21,6 +23,7 @@ from qwen3_mlx.checkpoint.layout import (
     ExpectedTensor,
     expected_tensors,
     ignorable_tensors,
+    is_expert_tensor,
     module_specs,
 )
 from qwen3_mlx.checkpoint.origins import Origin, check_tensor, find_origin
@@ -70,25 +73,57 @@ class Checkpoint:
     tensors: Mapping[str, TensorInfo]
     raw_config: dict[str, object]
 
-    def nbytes(self, dtype: mx.Dtype | None = None) -> int:
-        """Memory that the weights take once loaded, in bytes; ``dtype`` as for :meth:`load`."""
-        cast = compute_dtype(dtype)
-        return sum(_loaded_bytes(self.tensors[name], cast) for name in _used(self.origins))
+    def nbytes(self, dtype: mx.Dtype | None = None, *, expert_slots: int | None = None) -> int:
+        """Memory that the weights take once loaded, in bytes; arguments as for :meth:`load`."""
+        slots = self.config.num_experts if expert_slots is None else expert_slots
+        rest = self._nbytes(self.origins.keys() - self._expert_origins, dtype)
+        return rest + slots * self.expert_nbytes(dtype)
 
-    def load(self, *, dtype: mx.Dtype | None = None, context: int | None = None) -> LoadedModel:
-        """Build the network and read its weights; see :func:`load_checkpoint`."""
+    def expert_nbytes(self, dtype: mx.Dtype | None = None) -> int:
+        """Memory of one expert of each layer, in bytes; 0 for a dense model."""
+        return self._nbytes(self._expert_origins, dtype) // max(1, self.config.num_experts)
+
+    def load(
+        self,
+        *,
+        dtype: mx.Dtype | None = None,
+        context: int | None = None,
+        expert_slots: int | None = None,
+    ) -> LoadedModel:
+        """Build the network and read its weights; see :func:`load_checkpoint`.
+
+        Args:
+            dtype: What to compute in.
+            context: Tokens of context wanted.
+            expert_slots: How many experts of each layer are in memory at a time, the others being
+                read when they are needed; None or as many as there are: all, read now.
+        """
         cast = compute_dtype(dtype)
         config = self.config if context is None else self.config.with_context(context)
-        model = _build(config, self.specs)
-        model.load_weights(list(self._weights(cast)))
+        model, origins = _build(config, self.specs), self.origins
+        if expert_slots is not None and expert_slots < config.num_experts:
+            files = ExpertFiles(self._expert_origins, self.tensors)
+            stream_experts(model, self.specs, files, slots=expert_slots, cast=cast)
+            origins = {n: o for n, o in origins.items() if n not in self._expert_origins}
+        model.load_weights(list(self._weights(origins, cast)))
         _read_in_steps(model)
         return LoadedModel(model, config, self.quantization, self.raw_config)
 
-    def _weights(self, cast: mx.Dtype | None) -> Iterator[tuple[str, mx.array]]:
+    @property
+    def _expert_origins(self) -> dict[str, Origin]:
+        return {name: origin for name, origin in self.origins.items() if is_expert_tensor(name)}
+
+    def _nbytes(self, names: Iterable[str], dtype: mx.Dtype | None) -> int:
+        used = _used({name: self.origins[name] for name in names})
+        return sum(_loaded_bytes(self.tensors[name], compute_dtype(dtype)) for name in used)
+
+    def _weights(
+        self, origins: Mapping[str, Origin], cast: mx.Dtype | None
+    ) -> Iterator[tuple[str, mx.array]]:
         arrays: dict[str, mx.array] = {}
         for file in {info.file for info in self.tensors.values()}:
             arrays |= _lazy_arrays(file)
-        for name, origin in self.origins.items():
+        for name, origin in origins.items():
             yield name, _cast(origin.gather(arrays), cast)
 
 
