@@ -13,8 +13,8 @@ from qwen3_mlx.checkpoint.files import read_json
 from qwen3_mlx.checkpoint.hub import resolve
 from qwen3_mlx.cli.options import Settings
 from qwen3_mlx.generation.defaults import Defaults, configured
+from qwen3_mlx.loading import GENERATION_CONFIG, model_defaults
 from qwen3_mlx.model.config import Qwen3Config
-from qwen3_mlx.runtime import GENERATION_CONFIG, model_defaults
 from qwen3_mlx.text.files import read_object_if_there
 from qwen3_mlx.text.template import Family, load_template
 from qwen3_mlx.text.tokenizer import load_tokenizer

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
         ThinkingStopped,
         ToolCall,
     )
-    from qwen3_mlx.runtime import LLM, load
+    from qwen3_mlx.loading import load
+    from qwen3_mlx.runtime import LLM
 
     __version__: str
 
@@ -48,7 +49,7 @@ _HOMES = {
     "ThinkingDelta": "events",
     "ThinkingStopped": "events",
     "ToolCall": "events",
-    "load": "runtime",
+    "load": "loading",
 }
 _PACKAGES = {"convert"}  # with a public API of their own
 

@@ -1,7 +1,7 @@
-"""What `load` returns: a model with its text side and its defaults, and three ways to use it.
+"""What `load` returns: a model with its text side and its defaults, and the ways to use it.
 
-Knows which room to ask for which part, and in which order: everything is checked before a weight
-is read. Does not know formats, arrays or screens.
+Knows what may be asked of a model, and of which room. Does not know where its parts come from, nor
+formats, arrays or screens.
 """
 
 from __future__ import annotations
@@ -10,36 +10,28 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from time import perf_counter
-from typing import Unpack
-
-import mlx.core as mx
+from typing import Unpack, cast
 
 from qwen3_mlx.chat import Conversation, last_reply, opening
-from qwen3_mlx.checkpoint.expert_memory import ExpertMemory, Experts, parse_expert_memory
-from qwen3_mlx.checkpoint.hub import Source, resolve
-from qwen3_mlx.checkpoint.load import Checkpoint, compute_dtype, open_checkpoint
+from qwen3_mlx.checkpoint.hub import Source
 from qwen3_mlx.errors import UsageError
-from qwen3_mlx.events import Reply
-from qwen3_mlx.generation import defaults
-from qwen3_mlx.generation.defaults import Defaults, SamplingArgs
+from qwen3_mlx.events import Done, Reply
+from qwen3_mlx.generation.batch import BATCH_SIZE, Batch, IndexedEvents, naming
+from qwen3_mlx.generation.batch_args import BatchSamplingArgs, Each, check_prompts, for_each
+from qwen3_mlx.generation.defaults import SamplingArgs
 from qwen3_mlx.generation.engine import Answering, Engine
 from qwen3_mlx.generation.prefix import Prefix
 from qwen3_mlx.generation.prompt import Request
 from qwen3_mlx.generation.raw import continue_ids
 from qwen3_mlx.generation.sampling import SamplingOptions
 from qwen3_mlx.generation.thinking import ThinkingBudget
-from qwen3_mlx.memory import USUAL_CONTEXT, cache_bytes, check_memory, machine_memory
 from qwen3_mlx.model.config import Qwen3Config
-from qwen3_mlx.model.tune import tune
-from qwen3_mlx.text.files import read_object_if_there
 from qwen3_mlx.text.pieces import Message
 from qwen3_mlx.text.qwen3_format import is_tool_result
 from qwen3_mlx.text.switches import latest_switch
-from qwen3_mlx.text.template import ChatTemplate, load_template
-from qwen3_mlx.text.tokenizer import load_tokenizer
 
 BUNDLED_BUDGET = 512
+LOOKUP = "lookup"
 GENERATION_CONFIG = "generation_config.json"
 
 
@@ -47,6 +39,24 @@ class Default(Enum):
     """Stands for what a model does when it is told nothing."""
 
     BUDGET = "the model's default budget"
+
+
+class RequestArgs(SamplingArgs, total=False):
+    """What may be said of one prompt."""
+
+    thinking: bool
+    budget: int | Default | None
+    max_tokens: int | None
+    system: str | None
+
+
+class BatchArgs(BatchSamplingArgs, total=False):
+    """What may be said of all prompts of a batch, or of each; see `LLM.generate_batch`."""
+
+    thinking: Each[bool]
+    budget: Each[int | Default | None]
+    max_tokens: Each[int | None]
+    system: Each[str | None]
 
 
 @dataclass(kw_only=True, repr=False, eq=False)
@@ -58,12 +68,14 @@ class LLM(Engine):
         path: The folder it was loaded from.
         source: Where that folder comes from.
         config: The network's sizes; with YaRN turned on where `context` asked for it.
+        expert_slots: How many experts of each layer are in memory at a time; None for all.
     """
 
     name: str
     path: Path
     source: Source
     config: Qwen3Config
+    expert_slots: int | None = None
 
     def __repr__(self) -> str:
         return f"LLM({self.name!r}, path={str(self.path)!r})"
@@ -97,16 +109,66 @@ class LLM(Engine):
             NonFiniteError: the model's numbers are not finite.
         """
         _check_names("generate", sampling)
-        messages = _messages(prompt, system)
-        request = Request(
-            messages=messages,
-            budget=self._budget(budget),
-            thinking=thinking and latest_switch(_switching(messages)) is not False,
+        request = self._request(
+            prompt,
+            thinking=thinking,
+            budget=budget,
             max_tokens=max_tokens,
-            sampling=sampling,
+            system=system,
             on_prefill=on_prefill,
+            **sampling,
         )
-        return last_reply(Answering(self, request, Prefix(self.model)).events())
+        return last_reply(Answering(self, request, Prefix(self.model, self.prompts)).events())
+
+    def generate_batch(
+        self,
+        prompts: Sequence[str | Sequence[Message]],
+        *,
+        batch_size: int = BATCH_SIZE,
+        **each: Unpack[BatchArgs],
+    ) -> list[Reply]:
+        """Answer several prompts together: the replies of `generate`, in more tokens a second.
+
+        Args:
+            prompts: What a person says, or the messages of a conversation, one or more times.
+            batch_size: Prompts at a time at most; when a reply ends, the next prompt joins.
+            each: `thinking`, `budget`, `max_tokens`, `system` and those of sampling, as for
+                `generate`: one value for all prompts, or a list with one for each.
+
+        Returns:
+            The replies in the order of the prompts. `first_token_seconds` runs from the call.
+
+        Raises:
+            UsageError: as for `generate`, with the prompt's number; no prompts; a list of another
+                length; a `batch_size` below 1; or a model loaded with `kv_bits` or `max_kv`.
+            ContextOverflowError: a prompt is longer than the context; which one.
+            ModelTooLargeError: so many prompts at a time do not fit into memory.
+            NonFiniteError: the model's numbers are not finite.
+        """
+        events = self.stream_batch(prompts, batch_size=batch_size, **each)
+        replies = {index: event.reply for index, event in events if isinstance(event, Done)}
+        return [replies[index] for index in range(len(prompts))]
+
+    def stream_batch(
+        self,
+        prompts: Sequence[str | Sequence[Message]],
+        *,
+        batch_size: int = BATCH_SIZE,
+        **each: Unpack[BatchArgs],
+    ) -> IndexedEvents:
+        """As `generate_batch`, but the events as they come, each with its prompt's index.
+
+        What is wrong with the arguments is said at once, before the first event.
+        """
+        known = RequestArgs.__annotations__
+        _check_names("generate_batch", {k: v for k, v in each.items() if k not in known})
+        check_prompts(prompts)
+        requests = []
+        for index, arguments in enumerate(for_each(len(prompts), each)):
+            with naming(index):
+                given = cast(RequestArgs, arguments)
+                requests.append(self._request(prompts[index], **given))
+        return Batch(self, requests, batch_size).events()
 
     def chat(
         self,
@@ -142,91 +204,31 @@ class LLM(Engine):
         """
         return continue_ids(self, ids, max_tokens, SamplingOptions(temperature=temp))
 
+    def _request(
+        self,
+        prompt: str | Sequence[Message],
+        *,
+        thinking: bool = True,
+        budget: int | Default | None = Default.BUDGET,
+        max_tokens: int | None = None,
+        system: str | None = None,
+        on_prefill: Callable[[int, int], None] | None = None,
+        **sampling: Unpack[SamplingArgs],
+    ) -> Request:
+        messages = _messages(prompt, system)
+        return Request(
+            messages=messages,
+            budget=self._budget(budget),
+            thinking=thinking and latest_switch(_switching(messages)) is not False,
+            max_tokens=max_tokens,
+            sampling=sampling,
+            on_prefill=on_prefill,
+        )
+
     def _budget(self, budget: int | Default | None) -> ThinkingBudget:
         if isinstance(budget, Default):
             return ThinkingBudget(self.defaults.budget, given=False)
         return ThinkingBudget(budget)
-
-
-def load(
-    name: str = "tiny",
-    *,
-    context: int | None = None,
-    expert_memory: str | None = None,
-    offline: bool = False,
-    dtype: mx.Dtype | None = None,
-    compiled: bool | None = None,
-) -> LLM:
-    """Load a model.
-
-    Args:
-        name: A bundled model, an alias like `8b`, a Hugging Face repository, or a folder.
-        context: Tokens of prompt and reply; more than the model was made for turns YaRN on.
-        expert_memory: For a mixture of experts, how much of its experts is in memory at a time:
-            `6GB`, `40%` of them, or `auto` for what this machine has left; the others are read
-            when they are needed. None: all are in memory.
-        offline: Never use the network.
-        dtype: What to compute in; None: float32 on a CPU, the checkpoint's own type elsewhere.
-        compiled: Whether to compile the decode step; None: on a GPU. On a CPU it is faster too,
-            but the first time on a machine a C++ compiler works on it for some ten seconds.
-
-    Raises:
-        ModelNotFoundError: not on this machine, with the command that fetches it.
-        ModelFileError: its files are damaged, incomplete or contradict each other.
-        UnsupportedModelError: they ask for something that is not implemented.
-        ModelTooLargeError: it does not fit into this machine's memory.
-        UsageError: a context or dtype that is not possible.
-    """
-    start = perf_counter()
-    source = resolve(name, offline=offline)
-    checkpoint = open_checkpoint(source.path)
-    tokenizer = load_tokenizer(source.path, vocab_size=checkpoint.config.vocab_size)
-    template = load_template(source.path, tokenizer)
-    settings = model_defaults(source, template)
-    _check_memory(checkpoint, dtype, context)
-    loaded = checkpoint.load(dtype=dtype, context=context)
-    tune(loaded.model, spare=_spare_memory(checkpoint, dtype), compiled=compiled)
-    return LLM(
-        name=name,
-        path=source.path,
-        source=source,
-        config=loaded.config,
-        model=loaded.model,
-        tokenizer=tokenizer,
-        template=template,
-        defaults=settings,
-        context_length=loaded.config.context_length,
-        load_seconds=perf_counter() - start,
-    )
-
-
-def _spare_memory(checkpoint: Checkpoint, dtype: mx.Dtype | None) -> int:
-    """What faster layouts of the weights may take of the memory that the weights leave."""
-    return (machine_memory() - checkpoint.nbytes(dtype)) // 4
-
-
-def _check_memory(checkpoint: Checkpoint, dtype: mx.Dtype | None, context: int | None) -> None:
-    config = checkpoint.config
-    tokens = context or min(USUAL_CONTEXT, config.context_length)
-    cache = cache_bytes(
-        layers=config.num_hidden_layers,
-        kv_heads=config.num_key_value_heads,
-        head_dim=config.head_dim,
-        tokens=tokens,
-        item_bytes=(compute_dtype(dtype) or mx.bfloat16).size,
-    )
-    check_memory(checkpoint.nbytes(dtype), cache, tokens=tokens)
-
-
-def model_defaults(source: Source, template: ChatTemplate) -> Defaults:
-    """What a model uses where a person says nothing; reads its `generation_config.json` alone.
-
-    Raises:
-        ModelFileError: a value in that file is of the wrong type or out of range.
-    """
-    config = read_object_if_there(source.path / GENERATION_CONFIG)
-    budget = BUNDLED_BUDGET if source.kind == "bundled" else defaults.BUDGET
-    return defaults.read_defaults(config, template.family, budget=budget)
 
 
 def _check_names(method: str, sampling: Mapping[str, object]) -> None:

@@ -10,8 +10,9 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "qwen3_mlx"
 # From the top of the house to its ground, as CONTRIBUTING.md has it.
 ROOMS = (
-    *("cli", "convert", "runtime", "chat", "generation", "text", "memory"),
-    *("checkpoint", "model", "bundled", "events", "errors"),
+    *("cli", "convert", "measure", "loading", "fitting", "runtime", "chat", "generation"),
+    *("text", "health", "memory"),
+    *("checkpoint", "model", "bundled", "events", "errors", "environment"),
 )
 # Neither knows of the other: strings here, arrays there.
 STRANGERS = {("text", "memory"), ("text", "checkpoint"), ("text", "model")}

@@ -13,7 +13,8 @@ import pytest
 from qwen3_mlx.checkpoint import load as loading
 from qwen3_mlx.errors import ModelFileError, NonFiniteError
 from qwen3_mlx.events import Event
-from qwen3_mlx.runtime import LLM, load
+from qwen3_mlx.loading import load
+from qwen3_mlx.runtime import LLM
 from tests.damage import FAULTS, NORM, VALUES, Fault, configure, name_code, save, spoil
 
 

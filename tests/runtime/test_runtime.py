@@ -23,8 +23,9 @@ from qwen3_mlx.errors import (
     UsageError,
 )
 from qwen3_mlx.generation.limits import ANSWER_RESERVE
+from qwen3_mlx.loading import load
 from qwen3_mlx.model.qwen3 import Qwen3
-from qwen3_mlx.runtime import LLM, load
+from qwen3_mlx.runtime import LLM
 from qwen3_mlx.text.pieces import Message
 
 
@@ -149,7 +150,7 @@ def test_the_default_budget(
     checkpoint: Path, monkeypatch: pytest.MonkeyPatch, kind: Any, budget: int
 ) -> None:
     source = Source(kind, "tiny", checkpoint)
-    monkeypatch.setattr("qwen3_mlx.runtime.resolve", lambda name, offline: source)
+    monkeypatch.setattr("qwen3_mlx.loading.resolve", lambda name, offline: source)
     llm = load("tiny")
     assert llm.defaults.budget == budget
     assert llm.chat().budget.limit == budget
@@ -249,7 +250,7 @@ def test_a_bad_generation_config_is_refused_by_field(checkpoint: Path) -> None:
 def test_a_model_that_does_not_fit_is_refused(
     checkpoint: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("qwen3_mlx.memory.machine_memory", lambda: 10_000)
+    monkeypatch.setattr("qwen3_mlx.fitting.machine_memory", lambda: 10_000)
     with pytest.raises(ModelTooLargeError, match=r"this machine has 10\.0 kB"):
         load(str(checkpoint))
 
@@ -269,7 +270,7 @@ def test_the_public_names_are_there_and_lazy() -> None:
     result = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
-    expected = ["False", "11", "qwen3_mlx.runtime", "False", "False", "convert"]
+    expected = ["False", "11", "qwen3_mlx.loading", "False", "False", "convert"]
     assert result.stdout.split() == expected
     with pytest.raises(AttributeError, match="nothing_of_it"):
         _ = qwen3_mlx.nothing_of_it  # type: ignore[attr-defined]

@@ -12,9 +12,10 @@ import pytest
 import sentencepiece
 
 from qwen3_mlx.events import Reply
+from qwen3_mlx.loading import load
 from qwen3_mlx.model.cache import KVCache
 from qwen3_mlx.model.qwen3 import Decoder
-from qwen3_mlx.runtime import LLM, load
+from qwen3_mlx.runtime import LLM
 from qwen3_mlx.text.pieces import Message
 
 SPELLED = (

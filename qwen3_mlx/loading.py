@@ -1,0 +1,160 @@
+"""From a name to a model that is ready: which part from which room, and in which order.
+
+Everything is checked before a weight is read. Does not know formats, arrays or screens.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from time import perf_counter
+
+import mlx.core as mx
+
+from qwen3_mlx.checkpoint.expert_memory import parse_expert_memory
+from qwen3_mlx.checkpoint.hub import Source, resolve
+from qwen3_mlx.checkpoint.load import Checkpoint, LoadedModel, open_checkpoint
+from qwen3_mlx.checkpoint.prompt_arrays import plain_layout
+from qwen3_mlx.checkpoint.prompt_folder import PromptFolder, default_folder
+from qwen3_mlx.checkpoint.prompt_identity import model_identity
+from qwen3_mlx.checkpoint.prompt_store import PromptStore
+from qwen3_mlx.errors import UsageError
+from qwen3_mlx.fitting import Fitting, counted_tokens
+from qwen3_mlx.generation import defaults
+from qwen3_mlx.generation.defaults import Defaults
+from qwen3_mlx.generation.drafting import DraftModel, PromptLookup
+from qwen3_mlx.generation.speculation import Drafting
+from qwen3_mlx.memory import bound_cache, wire_memory
+from qwen3_mlx.model.cache import KVCache
+from qwen3_mlx.model.cache_kinds import layer_cache
+from qwen3_mlx.model.tune import tune
+from qwen3_mlx.runtime import LLM
+from qwen3_mlx.text.files import read_object_if_there
+from qwen3_mlx.text.template import ChatTemplate, load_template
+from qwen3_mlx.text.tokenizer import Tokenizer, load_tokenizer
+
+BUNDLED_BUDGET = 512
+LOOKUP = "lookup"
+GENERATION_CONFIG = "generation_config.json"
+
+
+def load(
+    name: str = "tiny",
+    *,
+    context: int | None = None,
+    expert_memory: str | None = None,
+    offline: bool = False,
+    dtype: mx.Dtype | None = None,
+    compiled: bool | None = None,
+    draft: str | None = None,
+    kv_bits: int | None = None,
+    max_kv: int | None = None,
+    save_cache: bool = False,
+    wired: bool = False,
+) -> LLM:
+    """Load a model.
+
+    Args:
+        name: A bundled model, an alias like `8b`, a Hugging Face repository, or a folder.
+        context: Tokens of prompt and reply; more than the model was made for turns YaRN on.
+        expert_memory: For a mixture of experts, how much of its experts is in memory at a time:
+            `6GB`, `40%` of them, or `auto` for what this machine has left; the others are read
+            when they are needed. None: all are in memory.
+        offline: Never use the network.
+        dtype: What to compute in; None: float32 on a CPU, the checkpoint's own type elsewhere.
+        compiled: Whether to compile the decode step; None: on a GPU. On a CPU it is faster too,
+            but the first time on a machine a C++ compiler works on it for some ten seconds.
+            With experts that are read when they are needed it is never compiled.
+        draft: Who guesses tokens ahead, where that pays: `lookup` for the text itself, or the name
+            of a smaller model with the same vocabulary. The replies stay the same.
+        kv_bits: Round keys and values to 8 or 4 bits, from 1024 tokens on: less memory.
+        max_kv: Let a token see the first tokens and the last ones only, so many together.
+        save_cache: Whether what the model reads is saved on the disk, at most 10 GB, and taken
+            from there when a prompt begins alike: `llm.prompts`. The replies stay the same.
+        wired: Whether macOS is asked to keep the model's memory resident, for the whole process;
+            others tie it to kernel panics (see `qwen3_mlx.memory.wire_memory`). Nothing happens
+            without Metal.
+
+    Raises:
+        ModelNotFoundError: not on this machine, with the command that fetches it.
+        ModelFileError: its files are damaged, incomplete or contradict each other.
+        UnsupportedModelError: they ask for something that is not implemented.
+        ModelTooLargeError: it does not fit into this machine's memory.
+        UsageError: a context, dtype, draft, cache or memory for experts that is not possible.
+    """
+    start = perf_counter()
+    memory = None if expert_memory is None else parse_expert_memory(expert_memory)
+    source = resolve(name, offline=offline)
+    checkpoint = open_checkpoint(source.path)
+    tokenizer = load_tokenizer(source.path, vocab_size=checkpoint.config.vocab_size)
+    template = load_template(source.path, tokenizer)
+    settings = model_defaults(source, template)
+    cache = layer_cache(checkpoint.config, kv_bits, max_kv)
+    if save_cache and cache is not KVCache:
+        raise UsageError(
+            "only whole caches can be saved, neither rounded nor sliding ones",
+            hint="Leave out save_cache, or kv_bits and max_kv.",
+        )
+    tokens = counted_tokens(checkpoint, context, max_kv)
+    fitting = Fitting(checkpoint, dtype, tokens, kv_bits)
+    slots = None if memory is None else fitting.slots(name, memory)
+    fitting.check(slots)
+    bound_cache()
+    if wired:
+        wire_memory()
+    loaded = checkpoint.load(dtype=dtype, context=context, expert_slots=slots)
+    loaded.model.layer_cache = cache
+    if slots is None:
+        tune(loaded.model, spare=fitting.spare(), compiled=compiled)
+    else:  # which experts are needed is decided outside any graph, and memory is short
+        tune(loaded.model, spare=0, compiled=False)
+        mx.clear_cache()
+    return LLM(
+        name=name,
+        path=source.path,
+        source=source,
+        config=loaded.config,
+        expert_slots=slots,
+        model=loaded.model,
+        tokenizer=tokenizer,
+        template=template,
+        defaults=settings,
+        context_length=loaded.config.context_length,
+        drafting=_drafting(draft, tokenizer, offline=offline),
+        prompts=_prompts(source.path, checkpoint, loaded, tokenizer) if save_cache else None,
+        load_seconds=perf_counter() - start,
+    )
+
+
+def _drafting(draft: str | None, tokenizer: Tokenizer, *, offline: bool) -> Drafting | None:
+    if draft is None:
+        return None
+    if draft == LOOKUP:
+        return Drafting(PromptLookup)
+    small = load(draft, offline=offline)
+    if not tokenizer.same_vocabulary(small.tokenizer):
+        raise UsageError(
+            f"{draft} cannot guess for this model: its vocabulary is another one",
+            hint="Choose a smaller model of the same family, or `lookup`.",
+        )
+    return Drafting(lambda: DraftModel(small.model, tokenizer.vocab_size))
+
+
+def _prompts(
+    folder: Path, checkpoint: Checkpoint, loaded: LoadedModel, tokenizer: Tokenizer
+) -> PromptStore:
+    """What this model has read, in the cache folder of the person."""
+    dtype = loaded.model.model.norm.weight.dtype
+    identity = model_identity(folder, checkpoint, loaded.config, dtype)
+    layout = plain_layout(identity, loaded.config, dtype)
+    return PromptStore(PromptFolder(default_folder()), layout, tokenizer.control.im_start)
+
+
+def model_defaults(source: Source, template: ChatTemplate) -> Defaults:
+    """What a model uses where a person says nothing; reads its `generation_config.json` alone.
+
+    Raises:
+        ModelFileError: a value in that file is of the wrong type or out of range.
+    """
+    config = read_object_if_there(source.path / GENERATION_CONFIG)
+    budget = BUNDLED_BUDGET if source.kind == "bundled" else defaults.BUDGET
+    return defaults.read_defaults(config, template.family, budget=budget)
