@@ -68,8 +68,11 @@ class Fitting:
         slots = memory.slots(experts, machine_memory() - rest.total)
         return None if slots == config.num_experts else slots
 
-    def check(self, slots: int | None) -> None:
+    def check(self, slots: int | None) -> int:
         """Refuse a model that does not fit, with so many slots for experts.
+
+        Returns:
+            Tokens of a prompt to read at a time.
 
         Raises:
             ModelTooLargeError: with the numbers, and what would make it fit.
@@ -77,7 +80,7 @@ class Fitting:
         config = self.checkpoint.config
         held = config.num_experts if slots is None else slots
         experts = held * self.checkpoint.expert_nbytes(self.dtype)
-        check_memory(
+        demand = check_memory(
             config,
             machine_memory(),
             weights=self.checkpoint.nbytes(self.dtype, expert_slots=slots),
@@ -88,6 +91,7 @@ class Fitting:
             expert_memory=None if slots is None else experts,
             attends_in_one=attends_in_one(config),
         )
+        return demand.chunk
 
     def spare(self) -> int:
         """What faster layouts of the weights may take of the memory that the weights leave."""

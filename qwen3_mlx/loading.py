@@ -97,7 +97,7 @@ def load(
     tokens = counted_tokens(checkpoint, context, max_kv)
     fitting = Fitting(checkpoint, dtype, tokens, kv_bits)
     slots = None if memory is None else fitting.slots(name, memory)
-    fitting.check(slots)
+    prefill_chunk = fitting.check(slots)
     bound_cache()
     if wired:
         wire_memory()
@@ -119,6 +119,7 @@ def load(
         template=template,
         defaults=settings,
         context_length=loaded.config.context_length,
+        prefill_chunk=prefill_chunk,
         drafting=_drafting(draft, tokenizer, offline=offline),
         prompts=_prompts(source.path, checkpoint, loaded, tokenizer) if save_cache else None,
         load_seconds=perf_counter() - start,

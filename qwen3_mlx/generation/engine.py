@@ -15,7 +15,7 @@ import mlx.core as mx
 
 from qwen3_mlx.checkpoint.prompt_store import PromptStore
 from qwen3_mlx.events import Done, Event, Reply, Usage
-from qwen3_mlx.generation.decode import StepByStep, stream
+from qwen3_mlx.generation.decode import PREFILL_CHUNK, StepByStep, stream
 from qwen3_mlx.generation.defaults import Defaults
 from qwen3_mlx.generation.prefix import Prefix
 from qwen3_mlx.generation.prompt import Request, Writer, instruction_ids
@@ -41,6 +41,7 @@ class Engine:
         context_length: Tokens of prompt and reply together.
         stop_instruction: The words that end the thinking when the budget does.
         clock: Seconds, from any start.
+        prefill_chunk: Tokens of a prompt that are read at a time.
         drafting: How replies are guessed at; None: not at all.
         prompts: What the model has read in other processes; None: nothing is saved or looked for.
     """
@@ -53,6 +54,7 @@ class Engine:
     load_seconds: float = 0.0
     stop_instruction: str = STOP_INSTRUCTION
     clock: Callable[[], float] = perf_counter
+    prefill_chunk: int = PREFILL_CHUNK
     drafting: Drafting | None = None
     prompts: PromptStore | None = None
 
@@ -131,7 +133,10 @@ class Answering:
         self._cached = self._prefix.reuse(self._prompt.ids)
         self._watch.prefill_begins()
         logits = self._prefix.read(
-            self._prompt.ids, progress=self._request.on_prefill, cancelled=self._request.stopped
+            self._prompt.ids,
+            chunk=self._engine.prefill_chunk,
+            progress=self._request.on_prefill,
+            cancelled=self._request.stopped,
         )
         self._watch.prefilled(len(self._prefix.ids) - self._cached)
         return logits

@@ -76,13 +76,21 @@ class Prefix:
         self,
         prompt: Sequence[int],
         *,
+        chunk: int,
         progress: Callable[[int, int], None] | None,
         cancelled: Callable[[], bool],
     ) -> mx.array | None:
         """Let the model read the prompt after what is cached of it; see `decode.prefill`."""
         rest = prompt[len(self.ids) :]
         try:
-            return prefill(self._model, rest, self.cache, progress=progress, cancelled=cancelled)
+            return prefill(
+                self._model,
+                rest,
+                self.cache,
+                chunk=chunk,
+                progress=progress,
+                cancelled=cancelled,
+            )
         finally:
             self.ids = list(prompt[: self.cache[0].offset])
             self._rest()

@@ -39,7 +39,7 @@ def continue_ids(
 
 def _endless(engine: Engine, ids: Sequence[int], sampler: Sampler) -> Iterator[int]:
     cache = engine.model.make_cache()
-    logits = prefill(engine.model, ids, cache)
+    logits = prefill(engine.model, ids, cache, chunk=engine.prefill_chunk)
     if logits is None:
         return
     state = sampler.start(ids, logits.shape[-1])

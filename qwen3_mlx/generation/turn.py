@@ -91,8 +91,16 @@ class Turn:
         """The events of the reply, up to its end."""
         with closing(source(self.judge)) as steps:
             for step in steps:
-                self._watch.token(step.part)
-                yield from self._events(step)
+                yield from self.take(step)
+        yield from self.end()
+
+    def take(self, step: TokenStep) -> Iterator[Event]:
+        """The events of one token that became part of the reply."""
+        self._watch.token(step.part)
+        yield from self._events(step)
+
+    def end(self) -> Iterator[Event]:
+        """The events that the end of the reply brings."""
         yield from self._told_thinking_stopped()
         yield from self._shown(self._parser.flush())
 

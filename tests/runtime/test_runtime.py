@@ -281,3 +281,29 @@ def test_the_public_names_are_there_and_lazy() -> None:
 def test_an_argument_that_there_is_not_is_named(llm: LLM, method: str) -> None:
     with pytest.raises(TypeError, match=rf"{method}\(\) has no argument 'temperature'; .* temp,"):
         getattr(llm, method)(**{"prompt": "Hi"} if method == "generate" else {}, temperature=1)
+
+
+def test_where_memory_is_short_a_prompt_is_read_in_smaller_parts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What is left beside weights and cache decides; the reply is the same."""
+    plenty = load("tiny")
+    assert plenty.prefill_chunk == 512
+    least = next(size for size in range(10**6, 10**9, 10**6) if _loads(monkeypatch, size))
+    monkeypatch.setattr("qwen3_mlx.fitting.machine_memory", lambda: least)
+    short = load("tiny")
+    assert short.prefill_chunk < 512
+    prompt = "What is 2 + 3? " * 20
+    read: list[int] = []
+    reply = short.generate(prompt, on_prefill=lambda done, _total: read.append(done))
+    assert len(read) > 1
+    assert reply.answer == plenty.generate(prompt).answer
+
+
+def _loads(monkeypatch: pytest.MonkeyPatch, memory: int) -> bool:
+    monkeypatch.setattr("qwen3_mlx.fitting.machine_memory", lambda: memory)
+    try:
+        load("tiny")
+    except ModelTooLargeError:
+        return False
+    return True

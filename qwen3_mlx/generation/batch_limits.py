@@ -1,0 +1,54 @@
+"""What a batch must not ask for: no row at all, a cache it cannot have, or too much memory.
+
+Knows numbers of rows and tokens, and the model's sizes. Does not know what the rows say.
+"""
+
+from __future__ import annotations
+
+from qwen3_mlx.errors import ModelTooLargeError, UsageError
+from qwen3_mlx.memory import cache_bytes, free_memory, shown_bytes
+from qwen3_mlx.model.cache import KVCache
+from qwen3_mlx.model.qwen3 import Qwen3
+
+
+def check_batch(model: Qwen3, size: int) -> None:
+    """Refuse a batch without rows, or with a model whose rows cannot be laid side by side.
+
+    Raises:
+        UsageError: `size` is no whole number above 0, or the model's cache is no plain one.
+    """
+    if not isinstance(size, int) or isinstance(size, bool) or size < 1:
+        raise UsageError(f"batch_size is {size!r}", hint="Use a whole number, 1 or more.")
+    if model.layer_cache is not KVCache:
+        raise UsageError(
+            "a batch needs whole caches, neither rounded nor sliding ones",
+            hint="Load the model without kv_bits and max_kv.",
+        )
+
+
+def check_fits(model: Qwen3, rows: int, tokens: int) -> None:
+    """Refuse more rows than there is memory for, before anything is read.
+
+    Args:
+        rows: At a time.
+        tokens: What the longest of them may come to; the others are padded to it.
+
+    Raises:
+        ModelTooLargeError: with the numbers.
+    """
+    config, free = model.config, free_memory()
+    each = cache_bytes(
+        layers=config.num_hidden_layers,
+        kv_heads=config.num_key_value_heads,
+        head_dim=config.head_dim,
+        tokens=tokens,
+        item_bytes=model.model.norm.weight.dtype.size,
+    )
+    if rows * each > free:
+        most = free // each
+        fewer = f"a batch_size of at most {most} or " if most else ""
+        raise ModelTooLargeError(
+            f"{rows} conversations at once, of up to {tokens} tokens each, need "
+            f"{shown_bytes(rows * each)}, and {shown_bytes(free)} are left",
+            hint=f"Use {fewer}a smaller max_tokens.",
+        )
