@@ -24,10 +24,12 @@ interrupted; `tool_calls`: it ended in at least one call of a tool."""
 class Usage:
     """Token counts of one reply.
 
-    `prompt_tokens` is the whole prompt, of which `cached_tokens` were taken from an earlier turn.
+    `prompt_tokens` is the whole prompt, of which `cached_tokens` were taken from an earlier
+    turn, or from the disk.
     `thinking_tokens` are those the model generated inside the block: without the tags and without
     the `injected_tokens` of the stop instruction. `answer_tokens` are all after the block, tool
-    calls included, the end token not.
+    calls included, the end token not. Of `drafted_tokens`, which were guessed before the model had
+    its say, `accepted_tokens` were right.
     """
 
     prompt_tokens: int = 0
@@ -35,6 +37,8 @@ class Usage:
     thinking_tokens: int = 0
     injected_tokens: int = 0
     answer_tokens: int = 0
+    drafted_tokens: int = 0
+    accepted_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from tests.pages import ROOT, arguments_of, blocks, commands, run, steady
 PAGE = (ROOT / "docs" / "scripts.md").read_text("utf-8")
 COMMANDS = commands(PAGE)
 (CONFIG,) = blocks(PAGE, "toml")
+(CODE,) = blocks(PAGE, "python")
 FIELDS = {
     name: re.findall(r"`(\w+)`", fields)
     for name, fields in re.findall(r"^\| `(\w+)` \| (`.*) \|$", PAGE, re.MULTILINE)
@@ -48,6 +49,11 @@ def run_at(command: str, home: Path) -> str:
 @pytest.mark.parametrize(("command", "shown"), COMMANDS)
 def test_a_command_prints_what_the_page_shows(command: str, shown: str, home: Path) -> None:
     assert steady(run_at(command, home)) == steady(shown)
+
+
+def test_the_code_prints_what_its_comments_say() -> None:
+    expected = re.findall(r"print\(.*?\) +# (.*)", CODE)
+    assert run(["-c", CODE]).splitlines() == expected
 
 
 def names(kind: type) -> list[str]:
