@@ -12,16 +12,15 @@ import argparse
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 import mlx.core as mx
-from mlx_lm.generate import generate_step
-from mlx_lm.utils import load_model
 
 import qwen3_mlx
 from benchmarks import synthetic
+from qwen3_mlx.measure import Continued, mlx_lm_continued
 
 OURS, COMPILED, PEER, PEER_HALF = "ours", "ours, compiled", "mlx-lm", "mlx-lm, bfloat16"
 SHORT = 16  # tokens of the prompt before a decode
@@ -35,10 +34,6 @@ class Cost(NamedTuple):
     python: float
 
 
-Continue = Callable[[list[int], int], Iterator[int]]
-"""Ids and how many more -> the ids that follow."""
-
-
 def cost(work: Callable[[], object]) -> Cost:
     clocks = (time.perf_counter, time.process_time, time.thread_time)
     before = [clock() for clock in clocks]
@@ -47,18 +42,9 @@ def cost(work: Callable[[], object]) -> Cost:
     return Cost(*(clock() - start for clock, start in zip(clocks, before, strict=True)))
 
 
-def ours(path: Path, *, compiled: bool) -> Continue:
+def ours(path: Path, *, compiled: bool) -> Continued:
     llm = qwen3_mlx.load(str(path), compiled=compiled)
     return lambda ids, count: llm.stream_ids(ids, max_tokens=count)
-
-
-def peer(path: Path, dtype: mx.Dtype) -> Continue:
-    model, _ = load_model(path)
-    model.set_dtype(dtype)
-    mx.eval(model.parameters())
-    return lambda ids, count: (
-        int(token) for token, _ in generate_step(mx.array(ids), model, max_tokens=count)
-    )
 
 
 def prompt(length: int) -> list[int]:
@@ -66,7 +52,7 @@ def prompt(length: int) -> list[int]:
 
 
 def measure(
-    peers: dict[str, Continue], length: int, tokens: int, runs: int
+    peers: dict[str, Continued], length: int, tokens: int, runs: int
 ) -> dict[str, list[Cost]]:
     """Costs of each peer, in turn; the first round warms up."""
     costs: dict[str, list[Cost]] = {name: [] for name in peers}
@@ -94,14 +80,14 @@ def compare(name: str, path: Path, args: argparse.Namespace) -> None:
     peers = {
         OURS: ours(path, compiled=False),
         COMPILED: ours(path, compiled=True),
-        PEER: peer(path, mx.float32),
+        PEER: mlx_lm_continued(path, mx.float32),
     }
     said = {name: list(run(prompt(SHORT), args.tokens)) for name, run in peers.items()}
     same = all(ids == said[PEER] for ids in said.values())
     print(f"{name}: the same tokens: {'yes' if same else 'NO'}")
     show("decode, ms a token", measure(peers, SHORT, args.tokens, args.runs), args.tokens)
     show("prefill, ms a token", measure(peers, args.prompt, 1, args.runs), args.prompt)
-    half = {PEER: peers[PEER], PEER_HALF: peer(path, mx.bfloat16)}
+    half = {PEER: peers[PEER], PEER_HALF: mlx_lm_continued(path, mx.bfloat16)}
     show("decode in mlx-lm's own type, not counted", measure(half, SHORT, 8, 1), 8)
 
 

@@ -10,15 +10,14 @@ of that script leave them.
 On Linux every read comes from the disk: what the kernel keeps of the file is dropped after each.
 Each configuration decodes in turns with the model that has all in memory, as `load` lays it out;
 the ratio is that of median seconds. Memory is the process's own after the last token. Disk is the
-time in which nothing but reads is waited for or experts that are there are computed meanwhile,
-read-back what else the calls of streamed experts take once the router's numbers are there, compute
-the rest of a median token.
+time that a token waits for reads, in which experts that are there are computed; read-back is what
+else the calls of streamed experts take once the router's numbers are there, which mends the slots
+and builds the graph; compute is the rest of a median token.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import multiprocessing
 import os
 import resource
@@ -33,30 +32,24 @@ from typing import Any
 
 import mlx.core as mx
 
-from benchmarks.convert_memory import CONFIG, EXPERTS, GB, VOCABULARY
+from benchmarks.convert_memory import EXPERTS, GB
 from benchmarks.scripted_routing import ScriptedGate, chosen_experts, reuse, scripted_logits
+from benchmarks.synthetic_moe import write_model
 from qwen3_mlx.checkpoint.expert_files import ExpertFiles, Extent, LayerExperts
-from qwen3_mlx.checkpoint.layout import expected_tensors, module_specs
 from qwen3_mlx.checkpoint.load import open_checkpoint
-from qwen3_mlx.checkpoint.quantization import Quantization
-from qwen3_mlx.checkpoint.reader import DTYPES, WEIGHTS
+from qwen3_mlx.checkpoint.reader import WEIGHTS
 from qwen3_mlx.checkpoint.watched_file import WatchedFile
-from qwen3_mlx.convert.writer import ShardWriter, StoredTensor
 from qwen3_mlx.memory import machine_memory
-from qwen3_mlx.model import Qwen3, Qwen3Config, make_cache
+from qwen3_mlx.model import Qwen3, make_cache
 from qwen3_mlx.model.expert_slots import ExpertSlots
 from qwen3_mlx.model.tune import tune
 
-REAL_LAYERS = 48
 TOP_K = 8
 SHARES = (5, 10, 20, 40, 60)
 EARLIER = 150  # tokens that have filled the slots
 WARM_UP = 3
 TURNS = 3
 PARTS = 9  # weight, scales and biases of three projections
-
-SCALE = 0.005  # of 4-bit weights: a standard deviation of about 1 / sqrt(hidden size)
-POOL = 2**24
 
 
 @dataclass
@@ -66,55 +59,6 @@ class Clock:
     calls: float = 0.0
     reads: float = 0.0
     experts: int = 0
-
-
-def config_of(layers: int) -> dict[str, Any]:
-    rounding = {"group_size": 64, "bits": 4, "mode": "affine"}
-    gates = {f"model.layers.{n}.mlp.gate": {**rounding, "bits": 8} for n in range(layers)}
-    return {
-        **CONFIG,
-        "num_hidden_layers": layers,
-        "vocab_size": VOCABULARY * layers // REAL_LAYERS // 64 * 64,
-        "quantization": {**rounding, **gates},
-    }
-
-
-def write_model(folder: Path, layers: int) -> None:
-    """A folder with the synthetic model, written a part of a tensor at a time."""
-    raw = config_of(layers)
-    (folder / "config.json").write_text(json.dumps(raw), "utf-8")
-    config, rounding = Qwen3Config.from_hf(raw), Quantization.from_hf(raw)
-    specs = module_specs(config, rounding, Everything())
-    tensors = [
-        StoredTensor(name, DTYPES["BF16" if "BF16" in each.dtypes else each.dtypes[0]], each.shape)
-        for name, each in expected_tensors(config, specs).items()
-    ]
-    pool = mx.random.randint(0, 2**32, (POOL,), mx.uint32, key=mx.random.key(0))
-    with ShardWriter(folder / WEIGHTS, tensors) as writer:
-        for tensor in tensors:
-            for rows in numbers(tensor, pool):
-                writer.append(tensor.name, rows)
-
-
-class Everything:
-    """Holds all names: every weight that may have scales has them."""
-
-    def __contains__(self, _: object) -> bool:
-        return True
-
-
-def numbers(tensor: StoredTensor, pool: mx.array) -> Iterator[mx.array]:
-    """The numbers of a tensor, some at a time: random bits, and constants for all else."""
-    kind = tensor.name.rpartition(".")[2]
-    constant = {"scales": SCALE, "biases": -7.5 * SCALE}.get(kind, 1.0)
-    left = tensor.nbytes // tensor.dtype.size
-    while left:
-        count = min(left, POOL)
-        if tensor.dtype == mx.uint32:
-            yield pool[:count]
-        else:
-            yield mx.full((count,), constant, tensor.dtype)
-        left -= count
 
 
 class Decoder:
@@ -228,7 +172,7 @@ def never_cache(folder: Path) -> None:
 
 
 def resident_bytes() -> int:
-    """Memory of this process that is its own, without pages of files (Linux; elsewhere its peak, with them)."""
+    """Memory of this process without pages of files; where that cannot be told, its peak."""
     status = Path("/proc/self/status")
     if status.exists():
         fields = dict(line.split(":", 1) for line in status.read_text().splitlines())

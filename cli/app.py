@@ -16,8 +16,14 @@ from typing import Annotated
 import typer
 from typer.core import TyperGroup
 
-from qwen3_mlx.cli.options import LearningMethod, Settings, refusal
-from qwen3_mlx.cli.origins import Settled, with_origins, with_settings
+from qwen3_mlx.cli.options import LearningMethod, PeerName, PruningMethod, Settings, refusal
+from qwen3_mlx.cli.origins import (
+    Settled,
+    settle,
+    with_loading_settings,
+    with_origins,
+    with_settings,
+)
 from qwen3_mlx.cli.terminal import Terminal
 from qwen3_mlx.errors import Qwen3Error
 
@@ -211,6 +217,58 @@ def verify(
 
 
 @app.command()
+def prune(
+    source: Annotated[
+        Path, typer.Argument(metavar="SRC", help="A model folder or a Hugging Face repository.")
+    ],
+    destination: Annotated[Path, typer.Argument(metavar="DST", help="Folder to create.")],
+    keep: Annotated[
+        int, typer.Option("--keep", metavar="N", help="Experts that stay in each layer.")
+    ],
+    calibrate: Annotated[
+        Path, typer.Option("--calibrate", metavar="FILE", help="Text to choose them on.")
+    ],
+    method: Annotated[
+        PruningMethod,
+        typer.Option("--method", help="By what they say (reap), or how often they are chosen."),
+    ] = PruningMethod.REAP,
+    force: Annotated[bool, typer.Option("--force", help="Replace DST if it is a model.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
+) -> None:
+    """Remove the experts that a text needs least."""
+    from qwen3_mlx.cli import prune as command
+
+    command.run(
+        source,
+        destination,
+        Terminal.of_process(),
+        keep=keep,
+        calibrate=calibrate,
+        method=method,
+        force=force,
+        as_json=as_json,
+    )
+
+
+@app.command()
+def experts(
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help="A mixture of experts: tiny, 30b-a3b, a folder.")
+    ],
+    prompt: Annotated[
+        Path, typer.Option("--prompt", metavar="FILE", help="Text to run through it.")
+    ],
+    plain: Annotated[bool, typer.Option("--plain", help="Characters in place of colours.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
+) -> None:
+    """Show which experts a text goes to."""
+    from qwen3_mlx.cli import experts as command
+
+    terminal = Terminal.of_process(plain=settle({"plain": plain or None}).settings.plain)
+    command.run(model, prompt, terminal, as_json=as_json)
+
+
+@app.command()
 def pull(
     name: Annotated[
         str, typer.Argument(metavar="NAME", help="A size like 8b or a Hugging Face repository.")
@@ -233,6 +291,63 @@ def models(
     from qwen3_mlx.cli import models as command
 
     command.run(Terminal.of_process(), as_json=as_json)
+
+
+@app.command()
+def doctor(
+    offline: Annotated[
+        bool, typer.Option("--offline", help="Do not ask whether the hub can be reached.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
+) -> None:
+    """Look at this machine: what it can run, and what is wrong with it."""
+    from qwen3_mlx.cli import doctor as command
+
+    settings = settle({"offline": offline or None}).settings
+    terminal = Terminal.of_process(plain=settings.plain)
+    command.run(terminal, offline=settings.offline, as_json=as_json)
+
+
+@app.command()
+@with_loading_settings
+def bench(
+    settings: Settings,
+    prompt_tokens: Annotated[
+        str,
+        typer.Option("--prompt-tokens", metavar="N,N", help="Lengths of the prompts."),
+    ] = "128,512,2048",
+    tokens: Annotated[
+        int, typer.Option("--tokens", min=2, metavar="N", help="Tokens of each reply.")
+    ] = 64,
+    runs: Annotated[
+        int,
+        typer.Option("--runs", min=1, metavar="N", help="Runs at each length; the median counts."),
+    ] = 5,
+    against: Annotated[
+        PeerName | None, typer.Option("--against", help="Whom to measure in turn with it.")
+    ] = None,
+    gguf: Annotated[
+        Path | None,
+        typer.Option("--gguf", metavar="FILE", help="The same model, for llama.cpp."),
+    ] = None,
+    svg: Annotated[
+        Path | None, typer.Option("--svg", metavar="FILE", help="Write the charts to FILE too.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
+) -> None:
+    """Measure how fast a model runs here."""
+    from qwen3_mlx.cli import bench as command
+
+    wishes = command.Wishes(
+        lengths=command.parse_lengths(prompt_tokens),
+        tokens=tokens,
+        runs=runs,
+        against=against,
+        gguf=gguf,
+        svg=svg,
+        as_json=as_json,
+    )
+    command.run(settings, Terminal.of_process(plain=settings.plain), wishes)
 
 
 config = typer.Typer(

@@ -15,7 +15,7 @@ from qwen3_mlx.cli import wording
 from qwen3_mlx.cli.files import attached, not_utf8
 from qwen3_mlx.cli.interrupt import stop_on_interrupt
 from qwen3_mlx.cli.jsonl import event_line, reply_object
-from qwen3_mlx.cli.loading import open_conversation, open_model
+from qwen3_mlx.cli.loading import finish_saving, open_conversation, open_model
 from qwen3_mlx.cli.options import Settings
 from qwen3_mlx.cli.terminal import Terminal
 from qwen3_mlx.cli.thoughts_file import kept_thoughts
@@ -87,6 +87,7 @@ def run(
                 _tell(llm, events, terminal)
             else:
                 _show(llm, conversation, events, terminal, as_json=form is Form.JSON)
+        finish_saving(llm, terminal)
 
 
 def _tell(llm: LLM, events: Iterator[Event], terminal: Terminal) -> None:

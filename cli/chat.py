@@ -19,7 +19,7 @@ from qwen3_mlx.cli.filter import clean_line
 from qwen3_mlx.cli.history import NAME, TypedLines
 from qwen3_mlx.cli.interrupt import stop_on_interrupt
 from qwen3_mlx.cli.keyboard import listening
-from qwen3_mlx.cli.loading import open_conversation, open_model
+from qwen3_mlx.cli.loading import finish_saving, open_conversation, open_model, tell_notes
 from qwen3_mlx.cli.options import Settings
 from qwen3_mlx.cli.room import make_room
 from qwen3_mlx.cli.state import state_path
@@ -56,7 +56,9 @@ def run(settings: Settings, terminal: Terminal, *, resume: bool, keep: bool) -> 
     welcome(terminal, llm, chat.conversation)
     if before is not None:
         keeping.restore(chat, before)
-    return chat.run()
+    code = chat.run()
+    finish_saving(chat.llm, terminal)
+    return code
 
 
 class Chat:
@@ -73,6 +75,7 @@ class Chat:
     def __init__(
         self, llm: LLM, settings: Settings, terminal: Terminal, lines: LineSource, *, keep: bool
     ) -> None:
+        self.llm = llm
         self.conversation: Conversation = open_conversation(llm, settings, terminal)
         self.terminal = terminal
         self.model = llm.name
@@ -186,6 +189,7 @@ class Chat:
         after.adjust(max_tokens=before.max_tokens, sampling=before.sampling)
         after.thinking = before.thinking
         self.conversation, self.model, self._settings = after, llm.name, settings
+        self.llm = llm
 
     def _play(self, text: str, typed: str) -> bool:
         messages = len(self.conversation.messages)
@@ -199,6 +203,7 @@ class Chat:
             self.conversation.on_prefill = view.reading
             self.last_reply = view.play(events)
             self.thoughts = self.last_reply.thinking or self.thoughts
+        tell_notes(self.llm, self.terminal)
         self._interrupted = presses.count > 0
         kept = len(self.conversation.messages) > messages
         if kept:

@@ -52,7 +52,17 @@ def open_model(settings: Settings, terminal: Terminal) -> LLM:
 
 def _load(name: str, settings: Settings, terminal: Terminal) -> LLM:
     with terminal.busy(f"loading {clean_line(name)}"):
-        return qwen3_mlx.load(name, context=settings.context, offline=settings.offline)
+        return qwen3_mlx.load(
+            name,
+            context=settings.context,
+            draft=settings.draft,
+            kv_bits=settings.kv_bits,
+            max_kv=settings.max_kv,
+            expert_memory=settings.expert_memory,
+            offline=settings.offline,
+            save_cache=settings.save_cache,
+            wired=settings.wired,
+        )
 
 
 def open_conversation(llm: LLM, settings: Settings, terminal: Terminal) -> Conversation:
@@ -70,7 +80,23 @@ def open_conversation(llm: LLM, settings: Settings, terminal: Terminal) -> Conve
         conversation = llm.chat(**given)
     for note in _notes(llm, conversation, settings):
         terminal.aside(note)
+    tell_notes(llm, terminal)
     return conversation
+
+
+def tell_notes(llm: LLM, terminal: Terminal) -> None:
+    """Says what went wrong with saved prompts since this was last asked."""
+    if llm.prompts is not None:
+        for note in llm.prompts.take_notes():
+            terminal.aside(note)
+
+
+def finish_saving(llm: LLM, terminal: Terminal) -> None:
+    """Waits for what is still being saved, and says what went wrong with it."""
+    if llm.prompts is not None:
+        with terminal.busy("saving what was read"):
+            llm.prompts.wait()
+        tell_notes(llm, terminal)
 
 
 @contextmanager
@@ -87,10 +113,19 @@ def _with_flags(text: str) -> str:
 
 
 def _notes(llm: LLM, conversation: Conversation, settings: Settings) -> list[str]:
+    from qwen3_mlx.memory import can_wire
+
     notes = []
+    if settings.wired and not can_wire():
+        notes.append("--wired does nothing here: it needs Metal")
     scaling = llm.config.rope_scaling
     if settings.context is not None and scaling is not None:
         notes.append(f"{llm.context_length} tokens of context: YaRN, factor {scaling.factor:g}")
+    if llm.expert_slots is not None:
+        notes.append(
+            f"{llm.expert_slots} of the {llm.config.num_experts} experts of each layer are in "
+            "memory; the others are read when they are needed"
+        )
     chosen, thinking = conversation.sampling, conversation.thinking
     warning = llm.defaults.warning(thinking=thinking, chosen=chosen)
     return [*notes, warning] if warning else notes

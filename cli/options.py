@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, TypeVar, get_type_hints
@@ -32,6 +32,20 @@ class LearningMethod(StrEnum):
     DWQ = "dwq"
     GPTQ = "gptq"
     AWQ = "awq"
+
+
+class PruningMethod(StrEnum):
+    """What `--method` of `prune` takes."""
+
+    REAP = "reap"
+    FREQUENCY = "frequency"
+
+
+class PeerName(StrEnum):
+    """What `--against` takes."""
+
+    MLX_LM = "mlx-lm"
+    LLAMA_CPP = "llama.cpp"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +89,16 @@ def refusal(error: typer.BadParameter) -> str:
 def _budget_option(text: str) -> Budget:
     try:
         return parse_budget(text)
+    except UsageError as error:
+        raise typer.BadParameter(f"{error.message}. {error.hint}") from error
+
+
+def _expert_memory_option(text: str) -> str:
+    """The text as it is, once it is an amount of memory."""
+    from qwen3_mlx.checkpoint.expert_memory import parse_expert_memory
+
+    try:
+        return parse_expert_memory(text).text
     except UsageError as error:
         raise typer.BadParameter(f"{error.message}. {error.hint}") from error
 
@@ -133,6 +157,39 @@ class Settings:
             help="Room for N tokens; more than the model's own length turns YaRN on.",
         ),
     ] = None
+    expert_memory: Annotated[
+        str | None,
+        typer.Option(
+            "--expert-memory",
+            parser=_expert_memory_option,
+            metavar="6GB|40%|auto",
+            help="Keep so much of a mixture's experts in memory, the others on disk.",
+        ),
+    ] = None
+    draft: Annotated[
+        str | None,
+        typer.Option(
+            "--draft",
+            metavar="NAME|lookup",
+            help="Guess ahead, by a smaller model or from the text; the reply is the same.",
+        ),
+    ] = None
+    kv_bits: Annotated[
+        int | None,
+        typer.Option(
+            "--kv-bits",
+            metavar="8|4",
+            help="Round keys and values from 1024 tokens on: a long context takes less memory.",
+        ),
+    ] = None
+    max_kv: Annotated[
+        int | None,
+        typer.Option(
+            "--max-kv",
+            metavar="N",
+            help="Remember the first tokens and the last ones alone, N together.",
+        ),
+    ] = None
     temp: Annotated[
         float | None,
         typer.Option(
@@ -168,6 +225,20 @@ class Settings:
     seed: Annotated[
         int | None, typer.Option("--seed", metavar="N", help="The same seed, the same text.")
     ] = None
+    save_cache: Annotated[
+        bool,
+        typer.Option(
+            "--save-cache/--no-save-cache",
+            help="Save what the model has read for the next time: gigabytes for a large model.",
+        ),
+    ] = False
+    wired: Annotated[
+        bool,
+        typer.Option(
+            "--wired/--no-wired",
+            help="Keep the model in memory, on macOS. Others saw kernel panics with it.",
+        ),
+    ] = False
     offline: Annotated[
         bool, typer.Option("--offline/--no-offline", help="Never use the network.")
     ] = False
@@ -198,19 +269,28 @@ SHORT_FORMS = {"think": "thinking"}
 KINDS = {name: kind for name, kind in get_type_hints(Settings).items() if name not in SHORT_FORMS}
 """The settings there are, in the order of their options, and the type of each."""
 
+LOADING = frozenset(
+    {"model", "context", "expert_memory", "draft", "kv_bits", "max_kv", "wired", "offline", "plain"}
+)
+"""Settings that matter where a model is loaded and nothing is said to it."""
+
 
 def spread(
-    command: Callable[..., Result], made: Callable[[dict[str, object]], object]
+    command: Callable[..., Result],
+    made: Callable[[dict[str, object]], object],
+    names: Collection[str] | None = None,
 ) -> Callable[..., Result]:
     """Spreads the first parameter of a command into the options above.
 
     Args:
         command: Gets for it what `made` returns, and its other parameters as they are.
         made: Gets the values of the options by name, None for each that was not given.
+        names: Of the settings whose options the command takes; None: all.
     """
     common = [
         parameter.replace(default=None)
-        for parameter in inspect.signature(Settings).parameters.values()
+        for name, parameter in inspect.signature(Settings).parameters.items()
+        if names is None or name in names
     ]
     own = list(inspect.signature(command).parameters.values())[1:]
     types = get_type_hints(Settings, include_extras=True)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from qwen3_mlx.cli.config import read_config
-from qwen3_mlx.cli.options import KINDS, SHORT_FORMS, Settings, spread
+from qwen3_mlx.cli.options import KINDS, LOADING, SHORT_FORMS, Settings, spread
 from qwen3_mlx.cli.stated import Stated, flag_name
 
 VARIABLES = {name: f"QWEN3_MLX_{name.upper()}" for name in KINDS}
@@ -52,6 +52,11 @@ def settle(flags: Mapping[str, object]) -> Settled:
 def with_settings(command: Callable[..., None]) -> Callable[..., None]:
     """Spreads the first parameter of a command, its `Settings`, into options."""
     return spread(command, lambda flags: settle(flags).settings)
+
+
+def with_loading_settings(command: Callable[..., None]) -> Callable[..., None]:
+    """As `with_settings`, with the options alone that say how a model is loaded."""
+    return spread(command, lambda flags: settle(flags).settings, LOADING)
 
 
 def with_origins(command: Callable[..., None]) -> Callable[..., None]:

@@ -75,7 +75,8 @@ def test_the_wheel_holds_the_bundled_models_and_the_licence(wheel: zipfile.ZipFi
     models = {p.relative_to(ROOT).as_posix() for p in bundled.glob("tiny*/*") if p.is_file()}
     info = f"qwen3_mlx-{PROJECT['project']['version']}.dist-info"
     names = ("METADATA", "RECORD", "WHEEL", "entry_points.txt", "top_level.txt", "licenses/LICENSE")
-    assert data == models | {"qwen3_mlx/py.typed"} | {f"{info}/{name}" for name in names}
+    files = {"qwen3_mlx/py.typed", "qwen3_mlx/memory/chips.toml"}
+    assert data == models | files | {f"{info}/{name}" for name in names}
 
 
 def test_only_one_name_is_taken_in_site_packages(wheel: zipfile.ZipFile) -> None:

@@ -216,8 +216,10 @@ class FakeLLM:
     def __init__(self, name: str = "tiny", kind: str = "bundled", budget: int = 512) -> None:
         self.name = name
         self.source = SimpleNamespace(kind=kind, name=name)
+        self.prompts = None
         self.defaults = SimpleNamespace(budget=budget, warning=lambda **_: None)
-        self.config = SimpleNamespace(rope_scaling=None)
+        self.config = SimpleNamespace(rope_scaling=None, num_experts=128)
+        self.expert_slots: int | None = None
         self.context_length = 4096
         self.loaded: dict[str, object] = {}
         self.wishes: dict[str, object] = {}

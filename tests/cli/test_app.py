@@ -33,6 +33,7 @@ finally:
         ["--help"],
         ["chat", "--help"],
         ["ask", "--help"],
+        ["bench", "--help"],
         ["config", "show", "--help"],
         ["--version"],
     ],
@@ -65,8 +66,12 @@ def test_the_commands_are_listed(invoke: Invoke) -> None:
         "  ask      Ask one question.\n"
         "  convert  Convert weights to MLX.\n"
         "  verify   Compare a converted model with its source, tensor by tensor.\n"
+        "  prune    Remove the experts that a text needs least.\n"
+        "  experts  Show which experts a text goes to.\n"
         "  pull     Fetch a model.\n"
         "  models   List the models there are.\n"
+        "  doctor   Look at this machine: what it can run, and what is wrong with it.\n"
+        "  bench    Measure how fast a model runs here.\n"
         "  config   See what holds for each setting.\n"
     )
 

@@ -59,6 +59,8 @@ def test_json_is_one_object(invoke: Invoke, llm: FakeLLM) -> None:
             "thinking_tokens": 2,
             "injected_tokens": 0,
             "answer_tokens": 7,
+            "drafted_tokens": 0,
+            "accepted_tokens": 0,
         },
         "timing": {
             "load_seconds": 0.0,
@@ -115,10 +117,28 @@ def test_options_reach_the_model(
     assert llm.wishes == wishes
 
 
-def test_model_context_and_offline_reach_load(invoke: Invoke, llm: FakeLLM) -> None:
+def test_what_a_model_is_loaded_with(invoke: Invoke, llm: FakeLLM) -> None:
     llm.enqueue(answers("5"))
-    invoke("ask", "2 + 3?", "-m", "./mine", "--context", "65536", "--offline")
-    assert llm.loaded == {"name": "./mine", "context": 65536, "offline": True}
+    args = ["-m", "./mine", "--context", "65536", "--expert-memory", "40%", "--offline"]
+    invoke("ask", "2 + 3?", *args, "--draft", "0.6b", "--save-cache", "--kv-bits", "8")
+    assert llm.loaded == {
+        "name": "./mine",
+        "context": 65536,
+        "expert_memory": "40%",
+        "draft": "0.6b",
+        "kv_bits": 8,
+        "max_kv": None,
+        "offline": True,
+        "save_cache": True,
+        "wired": False,
+    }
+
+
+def test_experts_on_disk_are_told(invoke: Invoke, llm: FakeLLM) -> None:
+    llm.expert_slots = 51
+    llm.enqueue(answers("5"))
+    said = invoke("ask", "2 + 3?", "--expert-memory", "40%").stderr
+    assert "[51 of the 128 experts of each layer are in memory; the others are read" in said
 
 
 @pytest.mark.parametrize(

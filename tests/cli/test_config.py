@@ -42,6 +42,7 @@ def test_the_keys_are_the_names_of_the_options() -> None:
         system = "Be brief."
         max_tokens = 900
         context = 65_536
+        expert_memory = "6GB"
         temp = 1e-1
         top_p = 1
         offline = true
@@ -55,6 +56,7 @@ def test_the_keys_are_the_names_of_the_options() -> None:
         system="Be brief.",
         max_tokens=900,
         context=65536,
+        expert_memory="6GB",
         temp=0.1,
         top_p=1.0,
         offline=True,
@@ -124,6 +126,12 @@ def test_a_link_to_the_file_stays_a_link(tmp_path: Path) -> None:
         ("system = true", "system is not a string", "Correct the file or remove it."),
         ("budget = [1]", "budget is not a single value", "Correct the file or remove it."),
         ("budget = -1", "budget: '-1' is no thinking budget", "Correct the file or remove it."),
+        ("expert_memory = 6", "expert_memory is not a string", "Correct the file or remove it."),
+        (
+            "expert_memory = '6'",
+            "expert_memory: '6' is no amount",
+            "Correct the file or remove it.",
+        ),
         ("thinking = 1", "thinking: '1' is not one of", "Correct the file or remove it."),
         ("top_k = 1.5", "top_k: ", "Correct the file or remove it."),
         ('plain = "loud"', "plain: 'loud' is neither on nor off", "Correct the file or remove it."),

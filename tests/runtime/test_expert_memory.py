@@ -13,6 +13,7 @@ import pytest
 
 from qwen3_mlx import fitting
 from qwen3_mlx.bundled import bundled_path
+from qwen3_mlx.checkpoint.expert_memory import parse_expert_memory
 from qwen3_mlx.checkpoint.load import open_checkpoint
 from qwen3_mlx.errors import ModelFileError, ModelTooLargeError, UsageError
 from qwen3_mlx.loading import load
@@ -51,11 +52,10 @@ def test_auto_takes_what_all_else_leaves_of_the_machine(
     monkeypatch: pytest.MonkeyPatch, machine: int, slots: int | None
 ) -> None:
     monkeypatch.setattr(fitting, "machine_memory", lambda: machine)
-    monkeypatch.setattr(fitting, "check_memory", lambda *_, **__: None)
     all_else = SimpleNamespace(total=10**6)
     monkeypatch.setattr(fitting, "estimate_within", lambda *_, **__: all_else)
     # 2 MB are 54.25 experts.
-    assert slots_of(load("tiny", expert_memory="auto")) == slots
+    assert tiny_fitting().slots("tiny", parse_expert_memory("auto")) == slots
 
 
 def test_what_auto_takes_fits(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,8 +67,9 @@ def test_what_auto_takes_fits(monkeypatch: pytest.MonkeyPatch) -> None:
     assert 8 <= slots < 128
 
 
-def whole_bytes() -> int:
-    return open_checkpoint(bundled_path("tiny")).nbytes()
+def tiny_fitting() -> fitting.Fitting:
+    checkpoint = open_checkpoint(bundled_path("tiny"))
+    return fitting.Fitting(checkpoint, dtype=None, tokens=256, kv_bits=None)
 
 
 def test_auto_on_a_machine_without_room(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,10 +79,12 @@ def test_auto_on_a_machine_without_room(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_memory_is_checked_by_slots(monkeypatch: pytest.MonkeyPatch) -> None:
-    counted: list[int] = []
-    monkeypatch.setattr(fitting, "check_memory", lambda *_, weights, **__: counted.append(weights))
-    load("tiny", expert_memory="50%")
-    assert counted == [whole_bytes() - 64 * EXPERT]
+    tiny = tiny_fitting()
+    rest = tiny.checkpoint.nbytes(expert_slots=0)
+    monkeypatch.setattr(fitting, "machine_memory", lambda: 3 * 10**6)
+    tiny.check(10)
+    with pytest.raises(ModelTooLargeError, match=f"needs {(rest + 64 * EXPERT) / 10**6:.1f} MB"):
+        tiny.check(64)
 
 
 def test_too_few_slots() -> None:
