@@ -88,6 +88,7 @@ def run(settings: Settings, terminal: Terminal, wishes: Wishes) -> None:
     llm = open_model(replace(settings, save_cache=False), terminal)
     ours = measure.Ours(llm, holding.bytes())
     plan = measure.make_plan(llm.context_length, wishes.lengths, wishes.tokens, wishes.runs)
+    ours.check_room(plan.lengths[-1] + plan.tokens)
     _tell_cuts(plan, llm, terminal)
     peer = _open_peer(wishes, plan, llm, terminal)
     steps, complete = _collected(ours, [peer] if peer else [], plan, terminal)

@@ -8,9 +8,14 @@ from __future__ import annotations
 from itertools import cycle
 from typing import TYPE_CHECKING
 
+import mlx.core as mx
+
+from qwen3_mlx.errors import ModelTooLargeError
 from qwen3_mlx.measure.prompts import prompt_ids
 from qwen3_mlx.measure.rounds import Turn
 from qwen3_mlx.measure.samples import Peak, Sample, take_sample
+from qwen3_mlx.memory import cache_bytes, free_memory, shown_bytes
+from qwen3_mlx.model.cache import KVCache
 
 if TYPE_CHECKING:
     from qwen3_mlx.chat import Conversation
@@ -48,7 +53,35 @@ class Ours:
     @property
     def dtype(self) -> str:
         """What it computes in."""
-        return str(self._llm.model.model.norm.weight.dtype).removeprefix("mlx.core.")
+        return str(self._dtype).removeprefix("mlx.core.")
+
+    @property
+    def _dtype(self) -> mx.Dtype:
+        return self._llm.model.model.norm.weight.dtype
+
+    def check_room(self, tokens: int) -> None:
+        """Refuse a prompt and reply whose keys and values do not fit beside the model.
+
+        Where they are rounded or forgotten on the way, nothing is refused.
+
+        Raises:
+            ModelTooLargeError: with the numbers.
+        """
+        config = self._llm.config
+        needed = cache_bytes(
+            layers=config.num_hidden_layers,
+            kv_heads=config.num_key_value_heads,
+            head_dim=config.head_dim,
+            tokens=tokens,
+            item_bytes=self._dtype.size,
+        )
+        free = free_memory()
+        if self._llm.model.layer_cache is KVCache and needed > free:
+            raise ModelTooLargeError(
+                f"{tokens} tokens need {shown_bytes(needed)} for their keys and values, and"
+                f" {shown_bytes(free)} are left beside the model",
+                hint="Give shorter --prompt-tokens, or --kv-bits 8.",
+            )
 
     def run(self, length: int, tokens: int) -> Sample:
         """As :meth:`Runner.run`."""

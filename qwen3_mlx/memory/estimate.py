@@ -3,7 +3,10 @@
 Knows sizes of networks and how prompts are read. Does not know the machine, files or names.
 
 `benchmarks/memory.py` holds the sum without head room against MLX's measured peak, on the CPU
-backend: for the bundled models and larger ones it is within 10 %. Not measured on Metal: see
+backend: for the bundled models it is within 7 %, for larger ones within 10 %, but for a prompt of
+two chunks, where it may be 12 % too low: the values of a first chunk share the memory of all that
+was projected with them until the cache grows. Loading is not counted: where weights are made whole
+for the CPU, it may take the whole ones twice for a moment. Not measured on Metal: see
 :mod:`qwen3_mlx.memory.activations`.
 """
 

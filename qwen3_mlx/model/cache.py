@@ -174,6 +174,8 @@ def write(buffer: mx.array | None, new: mx.array, start: int) -> mx.array:
     It grows if need be; None is one without room.
     """
     stop = start + new.shape[2]
+    if buffer is None:
+        new = mx.contiguous(new)  # what fills a buffer exactly would keep alive what it is part of
     buffer = _grown(buffer, new, start, stop)
     buffer[..., start:stop, :] = new
     return buffer

@@ -17,6 +17,7 @@ from qwen3_mlx.cli import bench
 from qwen3_mlx.cli.app import main
 from qwen3_mlx.events import Reply, Timing, Usage
 from qwen3_mlx.measure import MLX_LM, Peer, Where, prompt_ids
+from qwen3_mlx.model.cache import KVCache
 from tests.cli.fakes import FakeLLM
 
 SLOWNESS = (9.0, 1.0, 1.25, 1.0)
@@ -89,8 +90,10 @@ class BenchLLM(FakeLLM):
         self.load_seconds = 0.5
         self.drafting: object = None
         self.path = Path("tiny")
+        self.config = SimpleNamespace(num_hidden_layers=1, num_key_value_heads=1, head_dim=1)
         self.model = SimpleNamespace(
-            model=SimpleNamespace(norm=SimpleNamespace(weight=mx.zeros(1, mx.float32)))
+            layer_cache=KVCache,
+            model=SimpleNamespace(norm=SimpleNamespace(weight=mx.zeros(1, mx.float32))),
         )
         self._speed = Speed(self.clock, 1000, 50, trouble)
         self.messages: list[dict[str, object]] = []

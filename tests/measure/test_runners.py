@@ -97,6 +97,18 @@ def test_a_model_that_guesses_is_measured_in_replies(tiny: LLM) -> None:
     assert sample.ids == ()
 
 
+def test_a_prompt_whose_cache_does_not_fit(
+    tiny: LLM, ours: Ours, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of keys and values: layers x heads x numbers of a head x 4 bytes for each token."""
+    config = tiny.config
+    token = 2 * config.num_hidden_layers * config.num_key_value_heads * config.head_dim * 4
+    monkeypatch.setattr("qwen3_mlx.measure.ours.free_memory", lambda: 1000 * token)
+    ours.check_room(1000)
+    with pytest.raises(ModelTooLargeError, match="1001 tokens need"):
+        ours.check_room(1001)
+
+
 def test_here(tiny: LLM) -> None:
     here = where()
     assert here.gpu is (mx.default_device().type == mx.DeviceType.gpu)
