@@ -10,11 +10,11 @@ from dataclasses import dataclass
 PROBE = 4
 """Passes of a kind before it is judged."""
 
-FORGET = 0.9
-"""What the passes before count when a new one comes."""
+FORGET = 0.7
+"""What the passes before count when a new one comes: a probe outweighs what was before it."""
 
-RETRY_EVERY = 64
-"""Passes after which the worse kind may show again what it costs."""
+RETRY_EVERY = 128
+"""Passes after which the worse kind is probed again."""
 
 
 @dataclass(slots=True)
@@ -26,10 +26,11 @@ class Cost:
     tokens: float = 0.0
 
     def add(self, seconds: float, tokens: int) -> None:
-        """One more pass."""
+        """One more pass; the first one, which makes ready what others find, does not count long."""
+        kept = FORGET if self.passes > 1 else 0.0
         self.passes += 1
-        self.seconds = FORGET * self.seconds + seconds
-        self.tokens = FORGET * self.tokens + tokens
+        self.seconds = kept * self.seconds + seconds
+        self.tokens = kept * self.tokens + tokens
 
     @property
     def per_token(self) -> float:
@@ -58,7 +59,7 @@ class Pace:
         if self.guessing.passes < PROBE:
             return True
         better = self.guessing.per_token < self.plain.per_token
-        return better != (self._passes % RETRY_EVERY == 0)
+        return better != (self._passes % RETRY_EVERY < PROBE)
 
     def add(self, seconds: float, *, drafted: int, accepted: int) -> None:
         """A pass is over: `accepted` of `drafted` guesses were right, and one token more came."""

@@ -207,11 +207,22 @@ def spend(pace: Pace, seconds: float, *, guesses: int) -> None:
 def test_wrong_guesses_are_soon_given_up_and_tried_again_at_times() -> None:
     """They cost 3 seconds a token where a plain pass costs 1."""
     pace = Pace()
-    for _ in range(2 * RETRY_EVERY):
+    for _ in range(2 * RETRY_EVERY - 1):
         spend(pace, 3.0, guesses=4)
-    assert pace.guessing.passes == PROBE + 2  # the second probe, at pass 64, and at 128
+    assert pace.guessing.passes == 2 * PROBE
     assert pace.plain.per_token == pytest.approx(1.0)
     assert pace.guessing.per_token == pytest.approx(3.0)
+
+
+def test_a_cold_start_is_soon_forgotten() -> None:
+    """The first plain pass takes a minute, the others a second; a guess costs two a token."""
+    pace = Pace()
+    for number in range(RETRY_EVERY - 1):
+        if pace.pays():
+            pace.add(2.0, drafted=4, accepted=0)
+        else:
+            pace.add(1.0 if number else 60.0, drafted=0, accepted=0)
+    assert pace.guessing.passes == PROBE
 
 
 def test_right_guesses_go_on() -> None:
