@@ -51,7 +51,7 @@ def open_model(settings: Settings, terminal: Terminal) -> LLM:
 
 
 def _load(name: str, settings: Settings, terminal: Terminal) -> LLM:
-    with terminal.busy(f"loading {clean_line(name)}"):
+    with terminal.busy(f"loading {clean_line(name)}"), _flags_named():
         return qwen3_mlx.load(
             name,
             context=settings.context,

@@ -93,3 +93,10 @@ def test_ctrl_c_leaves_a_conversation_that_works(screen: Screen) -> None:
     screen.wait_until(lambda: screen.text.endswith("145.\n\n›"), "the prompt after the answer")
     screen.type("\x04")
     assert screen.finish() == 0
+
+
+def test_what_the_library_refuses_is_named_as_the_flag() -> None:
+    with pytest.raises(subprocess.CalledProcessError) as failed:
+        run("ask", SUM, "--kv-bits", "3")
+    assert failed.value.returncode == 2
+    assert failed.value.stderr.startswith("Error: --kv-bits is 3\n")
