@@ -30,6 +30,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection
+from itertools import chain
 from pathlib import Path
 from typing import TypeAlias
 
@@ -96,9 +97,9 @@ def first_token(conversation: Conversation, question: str) -> First:
     """Begins a turn and takes it back when its first token is there."""
     before = list(conversation.messages)
     events = conversation.stream(question)
-    next(events)
+    first = next(events)
     conversation.stop()
-    reply = last_reply(events)
+    reply = last_reply(chain([first], events))  # an empty reply has no other event
     conversation.messages = before
     return First(
         reply.usage.prompt_tokens, read_tokens(reply.usage), reply.timing.first_token_seconds

@@ -141,13 +141,12 @@ def _compared(row: Row, peer: str) -> Iterator[tuple[str, ...]]:
     ours, theirs = row.figures[OURS], row.figures[peer]
     label = f"{row.length:>6}"
     for name, rate in RATES:
-        ratio = row.ratio(rate, OURS, peer)
         yield (
             label,
             name,
             _rate(rate(ours).median),
             _rate(rate(theirs).median),
-            UNKNOWN if ratio is None else f"{ratio:.2f}x",
+            _ratio(row.ratio(rate, OURS, peer)),
         )
         label = " " * len(label)
     yield label, "memory", _memory(ours.peak_memory_bytes), _memory(theirs.peak_memory_bytes), ""
@@ -171,6 +170,12 @@ def _paragraph(text: str, width: int) -> Iterator[Line]:
 def _lines(lines: Sequence[str]) -> Iterator[Line]:
     for line in lines:
         yield [line]
+
+
+def _ratio(ratio: Spread | None) -> str:
+    if ratio is None:
+        return UNKNOWN
+    return f"{ratio.median:.2f}x ({ratio.least:.2f}-{ratio.most:.2f})"
 
 
 def _rate(value: float) -> str:

@@ -80,7 +80,7 @@ def _row_data(row: Row, report: Report) -> dict[str, Any]:
         "runs": row.rounds,
         "next_turns": row.turns,
         **_figures_data(row.figures[OURS]),
-        "next_turn_seconds": row.next_turn and asdict(row.next_turn),
+        "next_turn_seconds": _spread_data(row.next_turn),
         "next_turn": row.last_turn
         and {
             "cached_tokens": row.last_turn.cached_tokens,
@@ -91,7 +91,7 @@ def _row_data(row: Row, report: Report) -> dict[str, Any]:
         name = report.peer.name
         data["against"] = {
             **_figures_data(row.figures[name]),
-            **{f"{of}_ratio": row.ratio(rate, OURS, name) for of, rate in RATES},
+            **{f"{of}_ratio": _spread_data(row.ratio(rate, OURS, name)) for of, rate in RATES},
             "same_tokens": row.same_ids(OURS, name),
         }
     return data
@@ -99,11 +99,17 @@ def _row_data(row: Row, report: Report) -> dict[str, Any]:
 
 def _figures_data(figures: Figures) -> dict[str, Any]:
     return {
-        "prefill_tokens_per_second": asdict(figures.prefill),
-        "decode_tokens_per_second": asdict(figures.decode),
-        "first_token_seconds": asdict(figures.first_token),
+        "prefill_tokens_per_second": _spread_data(figures.prefill),
+        "decode_tokens_per_second": _spread_data(figures.decode),
+        "first_token_seconds": _spread_data(figures.first_token),
         "peak_memory_bytes": figures.peak_memory_bytes,
         "decoded_tokens": figures.tokens,
         "drafted_tokens": figures.drafted,
         "accepted_tokens": figures.accepted,
     }
+
+
+def _spread_data(spread: Spread | None) -> dict[str, float] | None:
+    if spread is None:
+        return None
+    return {"median": spread.median, "least": spread.least, "most": spread.most}

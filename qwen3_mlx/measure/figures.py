@@ -15,16 +15,28 @@ from qwen3_mlx.measure.samples import Sample
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """A figure that was measured several times."""
+    """A figure that was measured several times.
 
-    median: float
-    least: float
-    most: float
+    Attributes:
+        numbers: What it was, in order; at least one.
+    """
 
-    @classmethod
-    def of(cls, numbers: Sequence[float]) -> Spread:
-        """Of at least one number."""
-        return cls(median(numbers), min(numbers), max(numbers))
+    numbers: tuple[float, ...]
+
+    @property
+    def median(self) -> float:
+        """Half of them are not less, half not more."""
+        return median(self.numbers)
+
+    @property
+    def least(self) -> float:
+        """The smallest."""
+        return min(self.numbers)
+
+    @property
+    def most(self) -> float:
+        """The largest."""
+        return max(self.numbers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +84,16 @@ class Row:
     next_turn: Spread | None
     last_turn: Turn | None
 
-    def ratio(self, of: Callable[[Figures], Spread], ours: str, peer: str) -> float | None:
-        """How many times the peer's median ours is; None where the peer's is 0."""
-        theirs = of(self.figures[peer]).median
-        return of(self.figures[ours]).median / theirs if theirs else None
+    def ratio(self, of: Callable[[Figures], Spread], ours: str, peer: str) -> Spread | None:
+        """How many times the peer's figure ours was in each round; None where the peer's is 0.
+
+        Those of one round were measured one after the other, so what slows the machine for longer
+        than a round does not count.
+        """
+        own, theirs = of(self.figures[ours]).numbers, of(self.figures[peer]).numbers
+        if not all(theirs):
+            return None
+        return Spread(tuple(a / b for a, b in zip(own, theirs, strict=True)))
 
     def same_ids(self, one: str, other: str) -> bool | None:
         """Whether both said the same; None where that is not known."""
@@ -98,7 +116,7 @@ def _row(length: int, steps: Sequence[Step]) -> Row:
         rounds=len(rounds),
         figures={name: _figures([samples[name] for samples in rounds]) for name in rounds[0]},
         turns=len(turns),
-        next_turn=Spread.of([turn.first_token_seconds for turn in turns]) if turns else None,
+        next_turn=Spread(tuple(t.first_token_seconds for t in turns)) if turns else None,
         last_turn=turns[-1] if turns else None,
     )
 
@@ -107,9 +125,9 @@ def _figures(samples: Sequence[Sample]) -> Figures:
     peaks = [s.peak_memory_bytes for s in samples if s.peak_memory_bytes is not None]
     said = {sample.ids for sample in samples}
     return Figures(
-        prefill=Spread.of([sample.prefill_rate for sample in samples]),
-        decode=Spread.of([sample.decode_rate for sample in samples]),
-        first_token=Spread.of([sample.first_token_seconds for sample in samples]),
+        prefill=Spread(tuple(sample.prefill_rate for sample in samples)),
+        decode=Spread(tuple(sample.decode_rate for sample in samples)),
+        first_token=Spread(tuple(sample.first_token_seconds for sample in samples)),
         peak_memory_bytes=max(peaks, default=None),
         tokens=min(sample.tokens for sample in samples),
         drafted=sum(sample.drafted for sample in samples),

@@ -98,6 +98,8 @@ def expand(model: Qwen3, limit: int) -> None:
     fits = sum(map(whole_bytes, quantized)) <= limit
 
     def laid_out(module: AnyModule) -> AnyModule:
+        if isinstance(module, WideningSwitchLinear):
+            return module
         if isinstance(module, QuantizedSwitchLinear):
             return WideningSwitchLinear(module, limit)
         if not fits and isinstance(module, QUANTIZED):
@@ -109,9 +111,10 @@ def expand(model: Qwen3, limit: int) -> None:
             return TransposedLinear(whole_weight(module))
         return module
 
-    leaves = model.leaf_modules()  # type: ignore[no-untyped-call]
-    model.update_modules(tree_map(laid_out, leaves, is_leaf=_is_module))
-    mx.eval(model.parameters())  # type: ignore[no-untyped-call]
+    for part in (*model.model.layers, model):  # so that only one layer is there twice
+        leaves = part.leaf_modules()  # type: ignore[no-untyped-call]
+        part.update_modules(tree_map(laid_out, leaves, is_leaf=_is_module))
+        mx.eval(part.parameters())  # type: ignore[no-untyped-call]
 
 
 def whole_bytes(module: AnyModule) -> int:

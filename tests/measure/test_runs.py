@@ -124,16 +124,18 @@ def test_medians_are_those_of_the_runs_that_count() -> None:
     (row,) = rows([*found, *turns])
     assert (row.length, row.rounds, row.turns) == (100, 3, 3)
     assert row.figures["ours"] == Figures(
-        prefill=Spread(20, 10, 40),
-        decode=Spread(5, 2, 10),
-        first_token=Spread(5, 2.5, 10),
+        prefill=Spread((10, 20, 40)),
+        decode=Spread((5, 10, 2)),
+        first_token=Spread((10, 5, 2.5)),
         peak_memory_bytes=3,
         tokens=11,
         drafted=0,
         accepted=0,
         ids=(1,),
     )
-    assert (row.next_turn, row.last_turn) == (Spread(0.2, 0.1, 0.3), Turn(0.2, 90, 99))
+    decode = row.figures["ours"].decode
+    assert (decode.median, decode.least, decode.most) == (5, 2, 10)
+    assert (row.next_turn, row.last_turn) == (Spread((0.3, 0.1, 0.2)), Turn(0.2, 90, 99))
 
 
 def test_guesses_are_added_up() -> None:
@@ -161,8 +163,18 @@ def test_whether_both_said_the_same(
     ]
     (row,) = rows(found)
     assert row.same_ids("ours", "peer") is same
-    assert row.ratio(lambda figures: figures.prefill, "ours", "peer") == 2
-    assert row.ratio(lambda figures: figures.decode, "ours", "peer") == 4
+    assert row.ratio(lambda figures: figures.prefill, "ours", "peer") == Spread((2, 2))
+    assert row.ratio(lambda figures: figures.decode, "ours", "peer") == Spread((4, 4))
+
+
+def test_a_ratio_is_that_of_each_round() -> None:
+    """A machine that is slowed to a third for one round of three changes no ratio."""
+    found = [
+        Round(1, True, {"ours": sample(slow, slow), "peer": sample(2 * slow, 2 * slow)})
+        for slow in (1, 3, 1)
+    ]
+    ratio = rows(found)[0].ratio(lambda figures: figures.prefill, "ours", "peer")
+    assert ratio == Spread((2, 2, 2))
 
 
 def test_no_ratio_to_no_speed() -> None:
