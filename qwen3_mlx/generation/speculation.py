@@ -151,12 +151,29 @@ class Speculative:
             logits = self._model.next_logits(mx.array(list(ids)), self._cache)[:, None]
         else:
             logits = self._model(row(ids), self._cache)
+        options = self._sampler.options
+        if options.greedy and not options.penalized:
+            choices = self._best(ids, logits[0], state)
+        else:
+            choices = self._one_by_one(ids, logits, state)
+        return [queue(choice) for choice in choices] if on_gpu() else choices
+
+    def _best(self, ids: Sequence[int], logits: mx.array, state: SamplerState) -> list[Choice]:
+        """The likeliest token after each id, of logits [L, V]: no choice changes another."""
+        recorded = self._sampler.record(state, mx.array(list(ids)))
+        best = self._sampler.choose(logits, recorded)
+        return [best._replace(token=best.token[i : i + 1]) for i in range(len(ids))]
+
+    def _one_by_one(
+        self, ids: Sequence[int], logits: mx.array, state: SamplerState
+    ) -> list[Choice]:
+        """The choice after each id, of logits [1, L, V], each with what the one before left."""
         choices = []
         for position, token in enumerate(ids):
             recorded = self._sampler.record(state, mx.array([token]))
             choices.append(self._sampler.choose(logits[:, position], recorded))
             state = choices[-1].state
-        return [queue(choice) for choice in choices] if on_gpu() else choices
+        return choices
 
     def _conclude(self, done: Pass) -> None:
         self.drafted += done.drafted
