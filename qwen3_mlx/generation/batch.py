@@ -49,6 +49,7 @@ class Batch:
         check_batch(engine.model, size)
         nothing = Prefix(engine.model)
         self._model = engine.model
+        self._chunk = engine.prefill_chunk
         self._size = size
         self._waiting: deque[Row] = deque()
         self._rows: list[Row] = []
@@ -85,7 +86,8 @@ class Batch:
     def _read(self, group: Sequence[Row]) -> tuple[mx.array, BatchCache]:
         for row in group:
             row.begin()
-        logits, cache = prefill_together(self._model, [row.prompt for row in group])
+        prompts = [row.prompt for row in group]
+        logits, cache = prefill_together(self._model, prompts, chunk=self._chunk)
         for row in group:
             row.begun()
         return logits, cache

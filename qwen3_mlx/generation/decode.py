@@ -17,11 +17,12 @@ import mlx.core as mx
 from qwen3_mlx.errors import NonFiniteError
 from qwen3_mlx.generation.sampling import Choice, Sampler, SamplerState
 from qwen3_mlx.generation.steps import Judge, Part, TokenStep
+from qwen3_mlx.memory.estimate import LARGEST_CHUNK
 from qwen3_mlx.model.cache import KVCache, rewind
 from qwen3_mlx.model.device import on_gpu
 from qwen3_mlx.model.qwen3 import Qwen3
 
-PREFILL_CHUNK = 512
+PREFILL_CHUNK = LARGEST_CHUNK
 
 
 def prefill(
