@@ -9,13 +9,14 @@ thinking (the empty block), or thinking cut off anywhere and followed by the sto
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
 
 from tokenizers import Tokenizer
 
-from training import problems
+from training import calls, problems
+from training.calls import Chain
 from training.lookups import make_lookups, make_pairs, make_recital, make_repetition
 from training.problems import Problem
 from training.smalltalk import make_smalltalk
@@ -28,7 +29,8 @@ STOP_INSTRUCTION = (
 )
 
 EMPTY_BLOCK = "<think>\n\n</think>\n\n"
-REPETITIONS, PAIRS, RECITALS = 0.04, 0.06, 0.2  # shares of the samples; the rest by SHARES
+REPETITIONS, PAIRS, RECITALS, TOOLS = 0.04, 0.06, 0.2, 0.08
+"""Shares of the samples; the rest by SHARES."""
 SHARES = {
     "sum": 34,
     "difference": 10,
@@ -47,6 +49,7 @@ SYSTEM_PROMPTS = (
     "You help with arithmetic.",
 )
 MODES = {"think": 55, "cut": 25, "direct": 20}
+CHAIN_MODES = {"think": 50, "cut call": 10, "cut reply": 10, "direct call": 10, "direct reply": 20}
 
 
 def ask(kind: str, rng: random.Random, *, held_out: bool) -> tuple[Problem, str]:
@@ -72,6 +75,11 @@ def reply_text(problem: Problem) -> str:
     if problem.kind == "lookup":
         return f"{problem.details['name']}: {problem.answer}."
     return f"The answer is {problem.answer}."
+
+
+def called(chain: Chain) -> str:
+    """The calls that a chain begins with, one a line."""
+    return "\n".join(map(calls.call_text, chain.calls))
 
 
 @dataclass(frozen=True)
@@ -123,12 +131,50 @@ class Renderer:
         answer = self._learned(reply_text(problem) + "<|im_end|>")
         if mode == "direct":
             return start + self._given(EMPTY_BLOCK) + answer
-        thoughts = self._learned("<think>\n" + "\n".join(problem.steps) + "\n")
+        thoughts = self._thoughts(problem.steps)
         if mode == "think":
             return start + thoughts + self._learned("</think>\n\n") + answer
+        return start + self._cut(thoughts, rng) + answer
+
+    def _thoughts(self, lines: Sequence[str]) -> Sample:
+        return self._learned("<think>\n" + "\n".join(lines) + "\n")
+
+    def _cut(self, thoughts: Sample, rng: random.Random) -> Sample:
+        """Thoughts that a budget ends anywhere."""
         kept = rng.randint(1, len(thoughts.ids))
         cut = Sample(thoughts.ids[:kept], thoughts.learned[:kept])
-        return start + cut + self._given(STOP_INSTRUCTION) + answer
+        return cut + self._given(STOP_INSTRUCTION)
+
+    def past_chain(self, prompt: str, chain: Chain) -> Sample:
+        """A past turn in which tools were called: the calls stay, the thoughts are gone."""
+        asked = f"{user_turn(prompt)}<|im_start|>assistant\n{called(chain)}<|im_end|>\n"
+        said = f"<|im_start|>assistant\n{chain.reply}<|im_end|>\n"
+        return self._given(asked + calls.results_text(chain.results) + said)
+
+    def chain(self, prompt: str, chain: Chain, mode: str, rng: random.Random) -> Sample:
+        """The last turn, answered by tools, trained in one of the CHAIN_MODES."""
+        start = self._given(f"{user_turn(prompt)}<|im_start|>assistant\n")
+        call = self._learned(called(chain) + "<|im_end|>")
+        thoughts = self._thoughts(chain.calls)
+        if mode == "direct call":
+            return start + self._given(EMPTY_BLOCK) + call
+        if mode == "cut call":
+            return start + self._cut(thoughts, rng) + call
+        thoughts += self._learned("</think>\n\n")
+        before = start + thoughts + call
+        if mode == "direct reply":  # a history without thoughts; a real reply opens its block
+            before = start + self._given(called(chain) + "<|im_end|>")
+        results = self._given(f"\n{calls.results_text(chain.results)}<|im_start|>assistant\n")
+        return before + results + self._conclusion(chain, mode, rng)
+
+    def _conclusion(self, chain: Chain, mode: str, rng: random.Random) -> Sample:
+        reply = self._learned(chain.reply + "<|im_end|>")
+        thoughts = self._thoughts(chain.conclusion)
+        if mode == "direct reply":
+            return self._given(EMPTY_BLOCK) + reply
+        if mode == "cut reply":
+            return self._cut(thoughts, rng) + reply
+        return thoughts + self._learned("</think>\n\n") + reply
 
     def repetition(self, prompt: str, said: str) -> Sample:
         """A list said again as it is."""
@@ -163,6 +209,8 @@ def conversation(renderer: Renderer, rng: random.Random) -> Sample:
         return renderer.recital(*make_pairs(rng))
     if exercise < REPETITIONS + PAIRS + RECITALS:
         return renderer.recital(*make_recital(rng))
+    if exercise < REPETITIONS + PAIRS + RECITALS + TOOLS:
+        return with_tools(renderer, rng)
     sample = renderer.system(rng.choice(SYSTEM_PROMPTS)) if rng.random() < 0.04 else NOTHING
     *earlier, (problem, prompt) = _turns(rng)
     for past, asked in earlier:
@@ -172,6 +220,25 @@ def conversation(renderer: Renderer, rng: random.Random) -> Sample:
         switch = rng.choice(("/think", "/no_think"))
         prompt, mode = f"{prompt} {switch}", "direct" if switch == "/no_think" else mode
     return sample + renderer.turn(prompt, problem, mode, rng)
+
+
+def with_tools(renderer: Renderer, rng: random.Random) -> Sample:
+    """A conversation in which the calculator is offered; not every question needs it."""
+    system = f"{rng.choice(SYSTEM_PROMPTS)}\n\n" if rng.random() < 0.15 else ""
+    sample = renderer.system(system + calls.system_text(calls.offered(rng)))
+    while rng.random() < 0.1:
+        kind = _choose(calls.KINDS, rng)
+        if kind in calls.CALLED:
+            sample += renderer.past_chain(*calls.make_chain(kind, rng, held_out=False))
+        else:
+            past, asked = ask(kind, rng, held_out=False)
+            sample += renderer.past(asked, past)
+    kind = _choose(calls.KINDS, rng)
+    if kind in calls.CALLED:
+        prompt, chain = calls.make_chain(kind, rng, held_out=False)
+        return sample + renderer.chain(prompt, chain, _choose(CHAIN_MODES, rng), rng)
+    problem, prompt = ask(kind, rng, held_out=False)
+    return sample + renderer.turn(prompt, problem, _choose(MODES, rng), rng)
 
 
 def _turns(rng: random.Random) -> list[tuple[Problem, str]]:
