@@ -17,7 +17,7 @@ from qwen3_mlx.cli.filter import clean_line, escaped_json
 from qwen3_mlx.cli.heatmap import show
 from qwen3_mlx.cli.loading import open_model
 from qwen3_mlx.cli.options import PeerName, Settings
-from qwen3_mlx.cli.state import replace_file
+from qwen3_mlx.cli.state import check_place, replace_file
 from qwen3_mlx.cli.stated import flag_name
 from qwen3_mlx.cli.terminal import Terminal
 from qwen3_mlx.errors import UsageError
@@ -118,13 +118,8 @@ def _check(wishes: Wishes) -> None:
             "--against llama.cpp and --gguf FILE go together",
             hint="llama.cpp reads the model from a GGUF file, and nobody else does.",
         )
-    if wishes.svg is not None and (
-        wishes.svg.is_dir() or not wishes.svg.absolute().parent.is_dir()
-    ):
-        raise UsageError(
-            f"{wishes.svg} cannot be written: it is a folder, or in a folder that is not there",
-            hint="Name a file in a folder that exists.",
-        )
+    if wishes.svg is not None:
+        check_place(wishes.svg)
     if wishes.gguf is not None:
         measure.check_llama_cpp(wishes.gguf)
     elif wishes.against is not None:

@@ -42,10 +42,12 @@ class Series:
     Attributes:
         name: In the legend.
         points: At least one; drawn in the order of x.
+        intervals: For each point, from where to where y may be; none are drawn without them.
     """
 
     name: str
     points: Sequence[Point]
+    intervals: Sequence[tuple[float, float]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +59,14 @@ class Chart:
         x: What the x axis shows.
         y: What the y axis shows.
         series: At least one.
+        places: What stands at 0, 1, 2 and so on of the x axis, where those are no numbers.
     """
 
     title: str
     x: str
     y: str
     series: Sequence[Series]
+    places: Sequence[str] = ()
 
 
 def draw(charts: Sequence[Chart]) -> str:
@@ -115,9 +119,10 @@ class Scale:
         return round(self.start + share * (self.end - self.start), 2)
 
 
-def _scales(series: Sequence[Series]) -> tuple[Scale, Scale]:
-    xs = [x for line in series for x, _ in line.points]
+def _scales(series: Sequence[Series], places: Sequence[str]) -> tuple[Scale, Scale]:
+    xs = [x for line in series for x, _ in line.points] + [*range(len(places))]
     ys = [y for line in series for _, y in line.points]
+    ys += [end for line in series for interval in line.intervals for end in interval]
     if not all(line.points for line in series) or not all(map(math.isfinite, xs + ys)):
         raise ValueError("a series needs points, and points finite numbers")
     left, right = (min(xs), max(xs)) if min(xs) < max(xs) else (min(xs) - 1, min(xs) + 1)
@@ -128,11 +133,11 @@ def _scales(series: Sequence[Series]) -> tuple[Scale, Scale]:
 
 
 def _chart(chart: Chart, place: int) -> Iterator[str]:
-    x, y = _scales(chart.series)
+    x, y = _scales(chart.series, chart.places)
     middle = (LEFT + WIDTH - RIGHT) / 2
     yield f'<g transform="translate(0 {HEIGHT * place})">'
     yield f'<text class="title" x="{LEFT}" y="24">{_text(chart.title)}</text>'
-    yield from _axes(x, y)
+    yield from _axes(x, y, chart.places)
     yield f'<text x="{middle:g}" y="{HEIGHT - 12}" text-anchor="middle">{_text(chart.x)}</text>'
     yield f'<text x="{LEFT}" y="{TOP - 10}">{_text(chart.y)}</text>'
     for number, line in enumerate(chart.series):
@@ -142,15 +147,17 @@ def _chart(chart: Chart, place: int) -> Iterator[str]:
     yield "</g>"
 
 
-def _axes(x: Scale, y: Scale) -> Iterator[str]:
+def _axes(x: Scale, y: Scale, places: Sequence[str]) -> Iterator[str]:
     for value in ticks(y.low, y.high):
         at = y(value)
         yield f'<path class="grid" d="M{x.start:g} {at:g}H{x.end:g}"/>'
         yield f'<text x="{LEFT - 8}" y="{at + 4:g}" text-anchor="end">{_number(value)}</text>'
-    for value in ticks(x.low, x.high):
+    named: list[tuple[float, str]] = [*enumerate(places)]
+    named = named or [(value, _number(value)) for value in ticks(x.low, x.high)]
+    for value, name in named:
         at = x(value)
         yield f'<path class="axis" d="M{at:g} {y.start:g}v5"/>'
-        yield f'<text x="{at:g}" y="{y.start + 20:g}" text-anchor="middle">{_number(value)}</text>'
+        yield f'<text x="{at:g}" y="{y.start + 20:g}" text-anchor="middle">{_text(name)}</text>'
     yield f'<path class="axis" d="M{x.start:g} {y.start:g}H{x.end:g}"/>'
 
 
@@ -159,8 +166,16 @@ def _line(series: Series, number: int, x: Scale, y: Scale) -> Iterator[str]:
     path = " ".join(f"{left:g},{top:g}" for left, top in at)
     yield f'<g class="s{number % len(LIGHT)}"><title>{_text(series.name)}</title>'
     yield f'<polyline fill="none" stroke-width="2" points="{path}"/>'
+    if series.intervals:
+        for (place, _), (low, high) in zip(series.points, series.intervals, strict=True):
+            yield _whisker(x(place), y(low), y(high))
     yield from (_mark(number, *point) for point in at)
     yield "</g>"
+
+
+def _whisker(x: float, low: float, high: float) -> str:
+    """An upright line with a short bar across each end."""
+    return f'<path fill="none" d="M{x - 4:g} {low:g}h8m-4 0V{high:g}m-4 0h8"/>'
 
 
 def _legend(series: Sequence[Series]) -> Iterator[str]:

@@ -11,6 +11,7 @@ import random
 import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import cast
 
 import mlx.core as mx
 from rich.console import Console
@@ -83,7 +84,7 @@ def share(right: list[bool], asked: list[Asked], belongs: Callable[[str], bool])
 def rows(asked: list[Asked], columns: list[list[bool]]) -> Iterable[tuple[str, list[float]]]:
     """One row a kind, then all arithmetic together."""
     for kind in COUNTS:
-        yield kind, [share(right, asked, lambda k, kind=kind: k == kind) for right in columns]
+        yield kind, [share(right, asked, kind.__eq__) for right in columns]
     yield "all arithmetic", [share(right, asked, ARITHMETIC.__contains__) for right in columns]
 
 
@@ -113,7 +114,7 @@ def expert_load(llm: qwen3_mlx.LLM, asked: list[Asked]) -> list[list[int]]:
         layer.mlp.gate = counters[-1]
     for _, prompt in asked:
         llm.generate(prompt, budget=None, max_tokens=MAX_TOKENS)
-    return [counter.load.tolist() for counter in counters]
+    return [cast(list[int], counter.load.tolist()) for counter in counters]
 
 
 def load_table(load: list[list[int]]) -> Table:

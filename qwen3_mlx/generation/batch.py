@@ -29,6 +29,9 @@ from qwen3_mlx.model.batch_cache import BatchCache, side_by_side
 
 BATCH_SIZE = 8
 
+Seated: TypeAlias = tuple[BatchCache, list[Row]]
+"""A cache, and the rows whose tokens it holds, in order."""
+
 IndexedEvents: TypeAlias = Generator[tuple[int, Event], None, None]
 """Events, each with the number of the request that it belongs to."""
 
@@ -47,7 +50,8 @@ class Batch:
 
     def __init__(self, engine: Engine, requests: Sequence[Request], size: int) -> None:
         check_batch(engine.model, size)
-        nothing = Prefix(engine.model)
+        self._engine = engine
+        self._nothing = Prefix(engine.model)
         self._model = engine.model
         self._chunk = engine.prefill_chunk
         self._size = size
@@ -56,29 +60,35 @@ class Batch:
         self._cache: BatchCache | None = None
         for index, request in enumerate(requests):
             with naming(index):
-                self._waiting.append(Row(engine, request, nothing, index))
+                self._waiting.append(self._row(request, index))
         longest = max(row.longest for row in self._waiting)
         check_fits(engine.model, min(size, len(self._waiting)), longest)
 
     def events(self) -> IndexedEvents:
         """All events of all replies, those of one reply in order."""
-        while self._waiting or self._rows:
+        while self._unfinished:
             yield from self._let_in()
             if self._cache is not None:
                 yield from self._step(self._cache)
 
+    @property
+    def _unfinished(self) -> bool:
+        return bool(self._waiting or self._rows)
+
     def _let_in(self) -> IndexedEvents:
         """Read the prompts that there is room for; those who have ended make room first."""
-        arrived: list[tuple[BatchCache, list[Row]]] = []
-        for group in self._next():
+        arrived: list[Seated] = []
+        for group in self._next(self._size - sum(not row.over for row in self._rows)):
             logits, cache = self._read(group)
             arrived.append((cache, group))
             yield from self._hand_out(group, logits)
         self._seat(arrived)
 
-    def _next(self) -> list[list[Row]]:
-        """The rows that join now, in the groups in which their prompts are read."""
-        room = self._size - sum(not row.over for row in self._rows)
+    def _row(self, request: Request, index: int) -> Row:
+        return Row(self._engine, request, self._nothing, index)
+
+    def _next(self, room: int) -> list[list[Row]]:
+        """The rows that join now, `room` at most, in the groups in which their prompts are read."""
         joining = [self._waiting.popleft() for _ in range(min(room, len(self._waiting)))]
         groups = alike([len(row.prompt) for row in joining])
         return [[joining[place] for place in group] for group in groups]
@@ -92,20 +102,24 @@ class Batch:
             row.begun()
         return logits, cache
 
-    def _seat(self, arrived: Sequence[tuple[BatchCache, list[Row]]]) -> None:
+    def _seat(self, arrived: Sequence[Seated]) -> None:
         """Those who have ended leave the cache, and those who have arrived join it."""
         if not arrived and not any(row.over for row in self._rows):
             return
         seated = [] if self._cache is None else [(self._cache, self._rows)]
-        staying = [
-            (cache, place, row)
-            for cache, rows in (*seated, *arrived)
-            for place, row in enumerate(rows)
-            if not row.over
-        ]
+        staying = []
+        for cache, rows in (*seated, *arrived):
+            for place, row in enumerate(rows):
+                if row.over:
+                    self._leave(row, cache, place)
+                else:
+                    staying.append((cache, place, row))
         self._rows = [row for _, _, row in staying]
         places = [(cache, place) for cache, place, _ in staying]
         self._cache = side_by_side(places) if places else None
+
+    def _leave(self, row: Row, cache: BatchCache, place: int) -> None:
+        """A row has ended; its tokens are in that place of the cache, which it now leaves."""
 
     def _step(self, cache: BatchCache) -> IndexedEvents:
         """Let the model read one token of each row, or as many as are forced on every row."""

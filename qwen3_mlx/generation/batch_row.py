@@ -6,14 +6,14 @@ Knows one request and its turn. Does not know the other rows, nor the model.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from qwen3_mlx.events import Done, Event
 from qwen3_mlx.generation.batch_sampling import Chooser
 from qwen3_mlx.generation.engine import Answering, Engine
 from qwen3_mlx.generation.prefix import Prefix
 from qwen3_mlx.generation.prompt import Request
-from qwen3_mlx.generation.steps import Part, TokenStep
+from qwen3_mlx.generation.steps import Part, TokenStep, Verdict
 from qwen3_mlx.memory import USUAL_CONTEXT
 
 
@@ -62,10 +62,8 @@ class Row(Answering):
 
     def take(self, token: int) -> Iterator[Event]:
         """The events of a chosen token, and of what must follow it; the last one is `Done`."""
-        verdict = self.turn.judge(token)
-        steps = [] if verdict.part is Part.DROPPED else [TokenStep(token, verdict.part)]
-        if not verdict.last:
-            steps += [TokenStep(injected, Part.INJECTED) for injected in verdict.inject]
+        verdict = self.judge(token)
+        steps = steps_of(token, verdict)
         for step in steps:
             yield from self.turn.take(step)
         if verdict.last:
@@ -74,7 +72,19 @@ class Row(Answering):
         self.feed.extend(step.token for step in steps)
         self.chooser.record(self.feed)
 
+    def judge(self, token: int) -> Verdict:
+        """What a chosen token is, and what must follow it."""
+        return self.turn.judge(token)
+
     def _conclude(self) -> Iterator[Event]:
         self.over = True
         yield from self.turn.end()
         yield Done(self.reply())
+
+
+def steps_of(token: int, verdict: Verdict) -> Sequence[TokenStep]:
+    """What becomes part of the reply with a chosen token: itself if it stays, and what follows."""
+    steps = [] if verdict.part is Part.DROPPED else [TokenStep(token, verdict.part)]
+    if not verdict.last:
+        steps += [TokenStep(injected, Part.INJECTED) for injected in verdict.inject]
+    return steps

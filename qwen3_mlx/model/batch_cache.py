@@ -125,6 +125,15 @@ class BatchCache:
         """Tokens held of one row."""
         return self.layers[0].length - self._padding.widths[row]
 
+    def beginning(self, row: int, length: int) -> BatchCache:
+        """Another cache, of the first `length` tokens of one row alone."""
+        part = BatchCache(len(self.layers), [length])
+        for layer, other in zip(part.layers, self.layers, strict=True):
+            keys, values = other.row(row)
+            layer.fill([(keys[:, :, :length], values[:, :, :length])])
+        mx.eval([layer.buffers for layer in part.layers])  # or it would keep all rows alive
+        return part
+
 
 def side_by_side(places: Sequence[tuple[BatchCache, int]]) -> BatchCache:
     """A cache of rows out of others, in that order, with no more padding than they need.

@@ -76,6 +76,35 @@ def test_points_are_joined_from_left_to_right() -> None:
     assert [x for x, _ in line] == sorted(x for x, _ in line)
 
 
+def test_intervals_are_upright_lines_from_end_to_end() -> None:
+    """y from 0 to 100: 25 and 75 are a quarter of the height from its ends; the mark is between."""
+    series = Series("a", [(0, 50), (1, 100)], [(25, 75), (100, 100)])
+    root = drawn(Chart("t", "x", "y", [series]))
+    paths = [path.attrib["d"] for path in root.iter(f"{SPACE}path")]
+    quarter = (HEIGHT - TOP - BOTTOM) / 4
+    low, high = HEIGHT - BOTTOM - quarter, TOP + quarter
+    assert f"M{LEFT - 4:g} {low:g}h8m-4 0V{high:g}m-4 0h8" in paths
+
+
+def test_an_interval_makes_room_for_itself() -> None:
+    """Up to 90 the axis would end at 100; with an interval up to 130 it ends at 150."""
+    bare, spread = Series("a", [(0, 90)]), Series("a", [(0, 90)], [(80, 130)])
+    assert "150" in texts(drawn(Chart("t", "x", "y", [spread])))
+    assert "150" not in texts(drawn(Chart("t", "x", "y", [bare])))
+
+
+def test_places_have_names_and_keep_their_distance() -> None:
+    """Three names at 0, 1 and 2, whatever they say; the point at 1 is in the middle."""
+    root = drawn(Chart("t", "x", "y", [Series("a", [(1, 2)])], ["0", "512", "no<ne"]))
+    assert texts(root)[-5:] == ["0", "512", "no<ne", "x", "y"]
+    assert lines(root)[0][0][0] == (LEFT + WIDTH - RIGHT) / 2
+
+
+def test_every_point_has_its_interval_or_none_has() -> None:
+    with pytest.raises(ValueError, match="zip"):
+        drawn(Chart("t", "x", "y", [Series("a", [(0, 1), (1, 1)], [(0, 1)])]))
+
+
 def test_charts_stand_below_each_other() -> None:
     root = drawn(TWO, TWO)
     assert root.attrib["height"] == str(2 * HEIGHT)

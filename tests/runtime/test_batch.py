@@ -157,7 +157,7 @@ def test_the_events_of_each_reply_are_those_it_has_alone(llm: LLM) -> None:
     for index, event in llm.stream_batch(prompts, batch_size=3, budget=6, max_tokens=60):
         heard[index].append(without_times(event))
     for prompt, events in zip(prompts, heard, strict=True):
-        request = llm._request(prompt, budget=6, max_tokens=60)
+        request = llm.request(prompt, budget=6, max_tokens=60)
         alone = Answering(llm, request, Prefix(llm.model)).events()
         assert events == [without_times(event) for event in alone]
 
