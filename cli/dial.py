@@ -31,7 +31,7 @@ def own_budget(conversation: Conversation) -> Iterator[ThinkingBudget]:
     from qwen3_mlx.generation.thinking import ThinkingBudget
 
     before = conversation.budget
-    conversation.budget = ThinkingBudget(before.limit, given=before.given)
+    conversation.budget = ThinkingBudget(before.setting, given=before.given)
     try:
         yield conversation.budget
     finally:
@@ -50,13 +50,14 @@ class Dial:
         self._budget = budget
         self._turned = turned
         self._used: int | None = None  # None: it is not thinking, keys do nothing
+        self._chosen: int | None = None  # by a budget that sets itself
         self._entry: str | None = None
         self._stopping = False
 
     @property
     def limit(self) -> int | None:
         """Tokens that it stands at; None for no end."""
-        return self._budget.limit
+        return self._chosen if self._budget.auto else self._budget.limit
 
     @property
     def note(self) -> str:
@@ -65,9 +66,9 @@ class Dial:
             return "answering now"
         return "" if self._entry is None else f"budget = {self._entry}_"
 
-    def thought(self, used: int) -> None:
-        """The model has thought this many tokens."""
-        self._used = used
+    def thought(self, used: int, limit: int | None) -> None:
+        """The model has thought this many tokens, of a limit as it is now."""
+        self._used, self._chosen = used, limit
 
     def close(self) -> None:
         """The thinking is over: keys do nothing from here on."""
@@ -91,7 +92,7 @@ class Dial:
         return self._scale(key, used)
 
     def _scale(self, key: str, used: int) -> bool:
-        limit = self._budget.limit
+        limit = self.limit
         if limit is None or key not in {"+", "-"}:
             return False
         left = max(0, limit - used)

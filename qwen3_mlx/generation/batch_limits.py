@@ -6,6 +6,7 @@ Knows numbers of rows and tokens, and the model's sizes. Does not know what the 
 from __future__ import annotations
 
 from qwen3_mlx.errors import ModelTooLargeError, UsageError
+from qwen3_mlx.generation.thinking import ThinkingBudget
 from qwen3_mlx.memory import cache_bytes, free_memory, shown_bytes
 from qwen3_mlx.model.cache import KVCache
 from qwen3_mlx.model.qwen3 import Qwen3
@@ -23,6 +24,19 @@ def check_batch(model: Qwen3, size: int) -> None:
         raise UsageError(
             "a batch needs whole caches, neither rounded nor sliding ones",
             hint="Load the model without kv_bits and max_kv.",
+        )
+
+
+def check_budget(budget: ThinkingBudget) -> None:
+    """Refuse a budget that looks at one cache while others are in it.
+
+    Raises:
+        UsageError: it sets itself.
+    """
+    if budget.auto is not None:
+        raise UsageError(
+            "a batch has no budget that sets itself",
+            hint="Give a number of tokens, or answer the prompts one by one with generate().",
         )
 
 

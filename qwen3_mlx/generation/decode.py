@@ -144,6 +144,10 @@ class StepByStep:
     Args:
         logits: [1, V] after the prompt, as `prefill` returns them.
         state: The sampler's, before the first token.
+
+    Attributes:
+        logits: [1, V] that the next token is chosen by.
+        last: The token chosen last; -1 before the first.
     """
 
     def __init__(
@@ -154,6 +158,8 @@ class StepByStep:
         sampler: Sampler,
         state: SamplerState,
     ) -> None:
+        self.logits = logits
+        self.last = -1
         self._model = model
         self._cache = cache
         self._sampler = sampler
@@ -163,16 +169,18 @@ class StepByStep:
     def token(self) -> int:
         """As :meth:`Decoding.token`."""
         choice = self._coming if on_gpu() else queue(self._coming)
-        ahead = step(self._model, choice.token, self._cache, self._sampler, choice.state)
-        self._coming = _begun(ahead)
+        state = self._sampler.record(choice.state, choice.token)
+        self.logits = self._model.next_logits(choice.token, self._cache)
+        self._coming = _begun(self._sampler.choose(self.logits, state))
         self._state = choice.state
-        return read(choice)
+        self.last = read(choice)
+        return self.last
 
     def inject(self, ids: Sequence[int], after: Sequence[int]) -> None:
         """As :meth:`Decoding.inject`."""
         state = self._sampler.record(self._state, mx.array([*after, *ids]))
-        logits = self._model.last_logits(row(ids), self._cache)
-        self._coming = _begun(self._sampler.choose(logits, state))
+        self.logits = self._model.last_logits(row(ids), self._cache)
+        self._coming = _begun(self._sampler.choose(self.logits, state))
 
 
 def _begun(choice: Choice) -> Choice:

@@ -67,10 +67,11 @@ class Prefix:
                 raise
         return len(self.ids)
 
-    def save(self) -> None:
-        """Begin to save what is held for other processes."""
-        if self._store is not None and self.ids:
-            self._store.save(self.ids, [layer.state for layer in self.cache])
+    def save(self, most: int | None = None) -> None:
+        """Begin to save what is held for other processes, or the first `most` ids of it."""
+        ids = self.ids[:most]
+        if self._store is not None and ids:
+            self._store.save(ids, [layer.state for layer in self.cache])
 
     def read(
         self,

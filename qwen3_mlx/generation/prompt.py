@@ -12,7 +12,9 @@ from qwen3_mlx.generation import limits
 from qwen3_mlx.generation.defaults import SamplingArgs
 from qwen3_mlx.generation.thinking import ThinkingBudget
 from qwen3_mlx.text.backend import END_THINK
+from qwen3_mlx.text.parser import BrokenCalls
 from qwen3_mlx.text.pieces import Control, Message, Piece, Text
+from qwen3_mlx.text.renderer import Tools
 from qwen3_mlx.text.template import Block, ChatTemplate, thinking_block
 from qwen3_mlx.text.tokenizer import Tokenizer
 
@@ -29,6 +31,10 @@ class Request:
         sampling: What a person chose; the rest is the model's default.
         on_prefill: Called with the tokens read and to be read.
         stopped: Asked at every token whether to end the reply.
+        private: Whether no thoughts may be saved with what the model has read.
+        tools: What the model is offered to call, as schemas.
+        may_call: Whether it may call them, too.
+        broken_calls: What becomes of a call that cannot be read.
     """
 
     messages: Sequence[Message]
@@ -38,6 +44,10 @@ class Request:
     sampling: SamplingArgs = field(default_factory=SamplingArgs)
     on_prefill: Callable[[int, int], None] | None = None
     stopped: Callable[[], bool] = lambda: False
+    private: bool = False
+    tools: Tools = ()
+    may_call: bool = True
+    broken_calls: BrokenCalls = "shown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +89,7 @@ class Writer:
             ContextOverflowError: the prompt is longer than the context.
         """
         self.check(request)
-        if self._may_think(request):
+        if self.may_think(request):
             prompt = self._prompt(request, thinking=True)
             if prompt.thinking_room > 0:
                 return prompt
@@ -92,20 +102,24 @@ class Writer:
             UsageError: with the numbers.
         """
         limits.check_max_tokens(request.max_tokens)
-        if self._may_think(request):
+        if self.may_think(request):
             instruction = len(self.stop_instruction)
             limits.check_budget_fits(request.budget, instruction, request.max_tokens)
 
     def pieces(self, request: Request) -> list[Piece]:
         """The prompt of a request before it becomes ids, as if there were room for all of it."""
-        return self.template.render(request.messages, thinking=self._may_think(request))
+        return self._render(request, thinking=self.may_think(request))
 
-    def _may_think(self, request: Request) -> bool:
+    def may_think(self, request: Request) -> bool:
+        """Whether there is thinking in the reply, if there is room for it."""
         able = self.template.family != "instruct"
         return able and request.thinking and request.budget.limit != 0
 
+    def _render(self, request: Request, *, thinking: bool) -> list[Piece]:
+        return self.template.render(request.messages, thinking=thinking, tools=request.tools)
+
     def _prompt(self, request: Request, *, thinking: bool) -> Prompt:
-        pieces = self.template.render(request.messages, thinking=thinking)
+        pieces = self._render(request, thinking=thinking)
         ids = self.tokenizer.encode_pieces(pieces)
         limits.check_prompt(len(ids), self.context_length)
         left = self.context_length - len(ids)

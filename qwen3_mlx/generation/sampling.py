@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import secrets
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -71,7 +72,8 @@ class SamplingOptions:
 
 
 def _require(fits: bool, name: str, value: float | None, range_: str) -> None:
-    if not fits or (value is not None and not math.isfinite(value)):
+    # JSON holds whole numbers that are too large for a float; NaN is not below anything.
+    if not fits or not abs(value or 0) <= sys.float_info.max:
         raise UsageError(f"{name} is {value}, which is out of range", hint=f"It must be {range_}.")
 
 

@@ -11,8 +11,8 @@ block, except up to three tokens that finish a character.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import asdict, dataclass, fields
+from typing import Literal, Protocol, TypeAlias
 
 from qwen3_mlx.errors import UsageError
 from qwen3_mlx.events import StopThinking
@@ -29,26 +29,83 @@ CHARACTER_GRACE = 3
 """Tokens past the budget that may finish a character: UTF-8 needs at most three more bytes."""
 
 
+@dataclass(frozen=True, slots=True)
+class AutoBudget:
+    """A budget that sets itself, and which of its parts are at work.
+
+    Attributes:
+        before: Choose the limit by how hard the prompt looks; else it is the calibration's cap.
+        brake: Stop at the end of a sentence where the model is about to close the block
+            (ThinkBrake, arXiv 2510.00546).
+        check: Stop where the answer given now is certain, and the same as before.
+        extend: Go on once where the limit is reached and the answer is still moving.
+    """
+
+    before: bool = True
+    brake: bool = True
+    check: bool = True
+    extend: bool = True
+
+    def __str__(self) -> str:
+        parts = [name for name, works in asdict(self).items() if works]
+        return AUTO if len(parts) == len(asdict(self)) else f"{AUTO}:{','.join(parts)}"
+
+
+AUTO = "auto"
+
+
+def parse_auto(text: str) -> AutoBudget:
+    """`auto`, or the parts that are to be at work: `auto:before,check`.
+
+    Raises:
+        UsageError: the text is something else.
+    """
+    word, _, parts = text.partition(":")
+    names = {part.strip() for part in parts.split(",")} if parts else set(_PARTS)
+    if word != AUTO or not names <= _PARTS:
+        raise UsageError(
+            f"{text!r} is no budget that sets itself",
+            hint=f"Give {AUTO}, or {AUTO}:PARTS with some of {', '.join(sorted(_PARTS))}.",
+        )
+    return AutoBudget(**{name: name in names for name in _PARTS})
+
+
+_PARTS = {field.name for field in fields(AutoBudget)}
+
+Limit: TypeAlias = int | Literal["auto"] | AutoBudget | None
+"""What a budget may be: tokens, None for no end, or one that sets itself."""
+
+
 class ThinkingBudget:
     """How many tokens a model may think; may be turned from any thread while it does.
 
     Args:
-        limit: Tokens, or None for no end.
+        limit: Tokens, None for no end, or `auto`.
         given: Whether a person chose it: only then is a conflict with `max_tokens` an error.
 
     Raises:
-        UsageError: the limit is no whole number >= 0.
+        UsageError: the limit is none of these.
     """
 
-    def __init__(self, limit: int | None, *, given: bool = True) -> None:
+    def __init__(self, limit: Limit, *, given: bool = True) -> None:
         self._limit = check_budget(limit)
         self._given = given
         self._stops = 0
 
     @property
     def limit(self) -> int | None:
-        """Tokens, or None for no end."""
+        """Tokens, or None for no end; None too where it sets itself."""
+        return None if isinstance(self._limit, AutoBudget) else self._limit
+
+    @property
+    def setting(self) -> int | AutoBudget | None:
+        """What it was set to."""
         return self._limit
+
+    @property
+    def auto(self) -> AutoBudget | None:
+        """How it sets itself, if it does."""
+        return self._limit if isinstance(self._limit, AutoBudget) else None
 
     @property
     def given(self) -> bool:
@@ -60,7 +117,7 @@ class ThinkingBudget:
         """How often `stop` was called."""
         return self._stops
 
-    def set(self, limit: int | None) -> None:
+    def set(self, limit: Limit) -> None:
         """Change the limit; it holds from the next token on."""
         self._limit = check_budget(limit)
         self._given = True
@@ -70,18 +127,68 @@ class ThinkingBudget:
         self._stops += 1  # of two stops at the same moment one may be lost; one is enough
 
 
-def check_budget(limit: int | None) -> int | None:
-    """The limit itself.
+def check_budget(limit: Limit) -> int | AutoBudget | None:
+    """The limit itself; `auto` with all its parts.
 
     Raises:
-        UsageError: it is no whole number >= 0 and not None.
+        UsageError: it is no whole number >= 0, not None and not `auto`.
     """
-    if limit is None or (isinstance(limit, int) and not isinstance(limit, bool) and limit >= 0):
+    if limit == AUTO:
+        return AutoBudget()
+    if limit is None or isinstance(limit, AutoBudget):
+        return limit
+    if isinstance(limit, int) and not isinstance(limit, bool) and limit >= 0:
         return limit
     raise UsageError(
         f"the thinking budget is {limit!r}",
-        hint="Give a whole number of tokens, 0 for no thinking, or None for no end.",
+        hint="Give a whole number of tokens, 0 for no thinking, None for no end, or 'auto'.",
     )
+
+
+class Allowance(Protocol):
+    """What one reply may think."""
+
+    @property
+    def limit(self) -> int | None:
+        """Tokens at this moment; None when there is no end."""
+
+    @property
+    def why(self) -> str:
+        """In words, what `auto` found; nothing for other reasons."""
+
+    def over(self, used: int, /) -> StopThinking | None:
+        """Why the thinking may not go on after `used` tokens, if it may not."""
+
+
+class OwnAllowance:
+    """What a person's budget allows one reply.
+
+    A budget that is turned to `auto` while the model thinks sets itself from the next reply on.
+    """
+
+    def __init__(self, budget: ThinkingBudget) -> None:
+        self.why = ""
+        self._budget = budget
+        self._stops_before = budget.stops
+        self._limit = budget.limit
+
+    @property
+    def limit(self) -> int | None:
+        """As :attr:`Allowance.limit`."""
+        if self._budget.auto is None:
+            self._limit = self._budget.limit
+        return self._limit
+
+    def over(self, used: int) -> StopThinking | None:
+        """As :meth:`Allowance.over`."""
+        if self._stopped:
+            return "user"
+        limit = self.limit
+        return "budget" if limit is not None and used >= limit else None
+
+    @property
+    def _stopped(self) -> bool:
+        return self._budget.stops != self._stops_before
 
 
 class TextState(Protocol):
@@ -111,7 +218,7 @@ class ThinkingGate:
 
     Args:
         tags: The structural ids.
-        budget: Read anew at every token.
+        allowance: Asked anew at every token.
         block: How the prompt leaves the block: `absent` when the model may open one with its first
             token, `open` when the prompt did, `closed` when there is none.
         instruction: Ids of the stop instruction, closing tag included.
@@ -122,7 +229,7 @@ class ThinkingGate:
     def __init__(
         self,
         tags: Tags,
-        budget: ThinkingBudget,
+        allowance: Allowance,
         *,
         block: Block,
         instruction: Sequence[int],
@@ -130,8 +237,7 @@ class ThinkingGate:
         room: int | None = None,
     ) -> None:
         self._tags = tags
-        self._budget = budget
-        self._stops_before = budget.stops
+        self._allowance = allowance
         self._instruction = tuple(instruction)
         self._text = text
         self._room = room
@@ -144,8 +250,13 @@ class ThinkingGate:
     @property
     def limit(self) -> int | None:
         """What the thoughts count against now; None when there is no end."""
-        limit = self._budget.limit
+        limit = self._allowance.limit
         return limit if limit is None or self._room is None else min(limit, self._room)
+
+    @property
+    def why(self) -> str:
+        """As :attr:`Allowance.why`."""
+        return self._allowance.why
 
     def judge(self, token: int) -> Verdict:
         """What `token`, just sampled, is, and what must follow it."""
@@ -197,12 +308,9 @@ class ThinkingGate:
 
     def _over(self) -> StopThinking | None:
         """Why the block may not go on, if it may not."""
-        if self._budget.stops != self._stops_before:
-            return "user"
-        limit, room, used = self._budget.limit, self._room, self.thinking_tokens
-        if limit is not None and used >= limit:
-            return "budget"
-        return "length" if room is not None and used >= room else None
+        reason = self._allowance.over(self.thinking_tokens)
+        full = self._room is not None and self.thinking_tokens >= self._room
+        return reason or ("length" if full else None)
 
     def _stop(self, part: Part, reason: StopThinking) -> Verdict:
         self.block, self.stop_thinking = "closed", reason

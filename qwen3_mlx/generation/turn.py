@@ -21,6 +21,7 @@ from qwen3_mlx.events import (
 from qwen3_mlx.generation.steps import Part, TokenSource, TokenStep, Verdict
 from qwen3_mlx.generation.stopwatch import Stopwatch
 from qwen3_mlx.generation.thinking import ThinkingGate
+from qwen3_mlx.text.calls import BrokenCall
 from qwen3_mlx.text.parser import Delta, ReplyParser
 
 
@@ -87,6 +88,11 @@ class Turn:
         """The complete calls so far."""
         return self._parser.tool_calls
 
+    @property
+    def broken_calls(self) -> list[BrokenCall]:
+        """What looked like a call and is kept apart from the answer."""
+        return self._parser.broken_calls
+
     def run(self, source: TokenSource) -> Iterator[Event]:
         """The events of the reply, up to its end."""
         with closing(source(self.judge)) as steps:
@@ -102,7 +108,8 @@ class Turn:
     def end(self) -> Iterator[Event]:
         """The events that the end of the reply brings."""
         yield from self._told_thinking_stopped()
-        yield from self._shown(self._parser.flush())
+        cut_off = self.finish_reason in {"user", "length"}
+        yield from self._shown(self._parser.flush(cut_off=cut_off))
 
     def judge(self, token: int) -> Verdict:
         """What the loop must make of a sampled token."""
@@ -147,7 +154,8 @@ class Turn:
             return
         self._told = True
         seconds = self._watch.since_prefill()
-        yield ThinkingStopped(self.gate.stop_thinking, self.gate.thinking_tokens, seconds)
+        gate = self.gate
+        yield ThinkingStopped(gate.stop_thinking, gate.thinking_tokens, seconds, gate.why)
 
     def _shown(self, deltas: list[Delta]) -> Iterator[Event]:
         """Answer and calls; the words of the stop instruction are still inside the block."""

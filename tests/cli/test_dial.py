@@ -7,14 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qwen3_mlx.cli.dial import Dial, own_budget
-from qwen3_mlx.generation.thinking import ThinkingBudget
+from qwen3_mlx.generation.thinking import AutoBudget, ThinkingBudget
 from tests.cli.fakes import FakeConversation
 
 
 def dialled(keys: str, limit: int | None = 512, used: int = 112) -> tuple[ThinkingBudget, Dial]:
     budget = ThinkingBudget(limit)
     dial = Dial(budget, lambda: None)
-    dial.thought(used)
+    dial.thought(used, limit)
     for key in keys:
         dial.press(key)
     return budget, dial
@@ -57,6 +57,24 @@ def test_answer_now(key: str) -> None:
     assert (budget.limit, budget.stops, dial.note) == (512, 1, "answering now")
 
 
+def test_a_budget_that_sets_itself_is_turned_from_where_it_stands() -> None:
+    budget = ThinkingBudget("auto")
+    dial = Dial(budget, lambda: None)
+    dial.thought(40, 96)
+    assert dial.limit == 96
+    dial.press("+")
+    assert (budget.limit, budget.auto) == (40 + 2 * 56, None)
+    assert dial.limit == 152
+
+
+def test_a_turn_of_a_budget_that_sets_itself_sets_itself_too() -> None:
+    conversation = FakeConversation([], ThinkingBudget(AutoBudget(check=False)))
+    with own_budget(conversation) as budget:  # type: ignore[arg-type]
+        assert budget.auto == AutoBudget(check=False)
+        budget.set(64)
+    assert conversation.budget.auto == AutoBudget(check=False)
+
+
 def test_what_is_being_typed_is_noted() -> None:
     assert dialled("")[1].note == ""
     assert dialled("=")[1].note == "budget = _"
@@ -68,7 +86,7 @@ def test_only_keys_that_do_something_are_told() -> None:
     told: list[int | None] = []
     dial = Dial(ThinkingBudget(512), lambda: told.append(dial.limit))
     dial.press("+")  # it is not thinking yet
-    dial.thought(112)
+    dial.thought(112, 512)
     for key in "+x-":
         dial.press(key)
     assert told == [912, 512]
@@ -80,7 +98,7 @@ def test_keys_do_nothing_before_the_first_thought_and_after_the_last(keys: str) 
     dial = Dial(budget, lambda: None)
     for key in keys:
         dial.press(key)
-    dial.thought(1)
+    dial.thought(1, 512)
     dial.close()
     for key in keys:
         dial.press(key)

@@ -204,6 +204,8 @@ def test_half_precision_logits_are_handled_in_float32() -> None:
         ("temperature", -0.1),
         ("temperature", math.nan),
         ("temperature", math.inf),
+        ("temperature", 10**400),
+        ("repetition_penalty", 10**400),
         ("top_p", 0.0),
         ("top_p", 1.1),
         ("top_k", -1),

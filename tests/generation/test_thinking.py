@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from qwen3_mlx.errors import UsageError
 from qwen3_mlx.generation.steps import Part, Verdict
-from qwen3_mlx.generation.thinking import Tags, ThinkingBudget, ThinkingGate
+from qwen3_mlx.generation.thinking import OwnAllowance, Tags, ThinkingBudget, ThinkingGate
 from qwen3_mlx.text.renderer import Block
 
 THINK, CLOSE, CALL, END_CALL, END, END_OF_TEXT = range(1000, 1006)
@@ -62,7 +62,9 @@ def make_gate(
 ) -> ThinkingGate:
     if not isinstance(budget, ThinkingBudget):
         budget = ThinkingBudget(budget)
-    return ThinkingGate(TAGS, budget, block=block, instruction=INSTRUCTION, text=Utf8(), room=room)
+    allowance = OwnAllowance(budget)
+    text = Utf8()
+    return ThinkingGate(TAGS, allowance, block=block, instruction=INSTRUCTION, text=text, room=room)
 
 
 def run(

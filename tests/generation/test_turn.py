@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, repeat
 
@@ -15,7 +15,7 @@ from qwen3_mlx.generation.limits import ANSWER_RESERVE, thinking_room
 from qwen3_mlx.generation.prompt import instruction_ids
 from qwen3_mlx.generation.steps import TokenSource
 from qwen3_mlx.generation.stopwatch import Stopwatch
-from qwen3_mlx.generation.thinking import Tags, ThinkingBudget, ThinkingGate
+from qwen3_mlx.generation.thinking import OwnAllowance, Tags, ThinkingBudget, ThinkingGate
 from qwen3_mlx.generation.turn import Room, Turn
 from qwen3_mlx.text.parser import ReplyParser
 from qwen3_mlx.text.pieces import split
@@ -58,7 +58,7 @@ class Stage:
                 ends=tokenizer.eos_ids,
                 is_control=tokenizer.is_control,
             ),
-            budget,
+            OwnAllowance(budget),
             block=block,
             instruction=self.instruction,
             text=tokenizer.stream_decoder(),
@@ -158,6 +158,34 @@ def test_a_tool_call_in_the_thoughts_ends_them(stage: Stage) -> None:
     assert told.events[-2:] == [ThinkingStopped("natural", 2, 0.0), ToolCall("now", {})]
     assert told.turn.finish_reason == "tool_calls"
     assert told.turn.tool_calls == [ToolCall("now", {})]
+
+
+CALL_IN_THOUGHTS = '<think>hm<tool_call>{"name": "now"}</tool_call><|im_end|>'
+
+
+@pytest.mark.parametrize("budget", range(1, 8))
+def test_no_budget_tears_a_call_apart(stage: Stage, budget: int) -> None:
+    told = stage.play(CALL_IN_THOUGHTS, budget)
+    assert told.thinking + told.answer == "hm"
+    assert told.turn.tool_calls == [ToolCall("now", {})]
+    assert told.turn.gate.injected_tokens == (len(stage.instruction) if budget <= 2 else 0)
+
+
+@pytest.mark.parametrize("place", range(20))
+def test_no_stop_of_the_thinking_tears_a_call_apart(stage: Stage, place: int) -> None:
+    budget = ThinkingBudget(None)
+
+    def said() -> Iterator[int]:
+        for i, token in enumerate(stage.ids(CALL_IN_THOUGHTS)):
+            if i == place:
+                budget.stop()
+            yield token
+
+    turn = stage.turn(budget)
+    list(turn.run(stage.scripted(said())))
+    # A token that was sampled when the thinking ends is dropped: it may be the opening tag.
+    expected = [] if place == len("-hm") else [ToolCall("now", {})]
+    assert turn.tool_calls == expected
 
 
 @pytest.mark.parametrize("answer", ["five\n", 'So: <tool_call>\n{"name": "now"', "five \ufffd"])
