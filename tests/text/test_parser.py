@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qwen3_mlx.events import ToolCall
-from qwen3_mlx.text.parser import Delta, ReplyParser, parse_call
+from qwen3_mlx.text.parser import BrokenCalls, Delta, ReplyParser
 from qwen3_mlx.text.renderer import Block
 from qwen3_mlx.text.tokenizer import Tokenizer
 
@@ -136,31 +136,6 @@ def test_what_is_no_call_stays_in_the_answer(
     assert parser.tool_calls == []
 
 
-@pytest.mark.parametrize(
-    ("text", "call"),
-    [
-        ('{"name": "f", "arguments": {"x": 1}}', ToolCall("f", {"x": 1})),
-        (' \n{"arguments": {}, "name": "f"}\n ', ToolCall("f", {})),
-        ('{"name": "f"}', ToolCall("f", {})),
-        ('{"name": "f", "arguments": "{\\"x\\": 1}"}', ToolCall("f", {"x": 1})),
-        ('{"name": "", "arguments": {}}', None),
-        ('{"name": 3, "arguments": {}}', None),
-        ('{"arguments": {}}', None),
-        ('{"name": "f", "arguments": [1]}', None),
-        ('{"name": "f", "arguments": null}', None),
-        ('{"name": "f", "arguments": "x"}', None),
-        ('[{"name": "f"}]', None),
-        ('"f"', None),
-        ("3", None),
-        ("", None),
-        ("[" * 100_000, None),
-        ('{"name": "f", "arguments": {"x": ' + "9" * 5000 + "}}", None),
-    ],
-)
-def test_calls_are_json_objects(text: str, call: ToolCall | None) -> None:
-    assert parse_call(text) == call
-
-
 def test_a_character_that_breaks_off_at_a_tag_is_replaced(
     tokenizer: Tokenizer, ids_of: IdsOf
 ) -> None:
@@ -191,3 +166,47 @@ def test_a_reply_in_qwens_form_gives_its_parts_back(
     read(parser, ids_of(f"<think>\n{thinking}\n</think>\n\n{answer}<|im_end|>"))
     assert parser.thinking == thinking.strip("\n")
     assert parser.answer == answer.lstrip("\n")
+
+
+UNREADABLE = "<tool_call>\nno JSON\n</tool_call>"
+UNCLOSED = '<tool_call>\n{"name": "now", "arguments": {}'
+
+
+@pytest.mark.parametrize(
+    ("reply", "answer"),
+    [
+        (UNREADABLE, ""),
+        (f"So:\n\n{UNREADABLE}\n", "So:"),
+        (f"So:\n{UNREADABLE}\nDone.", "So:\nDone."),
+    ],
+)
+def test_calls_that_cannot_be_read_may_be_kept_apart(
+    tokenizer: Tokenizer, ids_of: IdsOf, reply: str, answer: str
+) -> None:
+    parser = ReplyParser(tokenizer, "closed", "apart")
+    deltas = read(parser, ids_of(reply))
+    assert parser.answer == answer == shown(deltas, "answer")
+    assert [call.text for call in parser.broken_calls] == ["\nno JSON\n"]
+    assert parser.tool_calls == []
+
+
+@pytest.mark.parametrize("broken", ["mended", "apart"])
+def test_a_call_without_its_end_is_read_unless_it_was_cut_off(
+    tokenizer: Tokenizer, ids_of: IdsOf, broken: BrokenCalls
+) -> None:
+    parser = ReplyParser(tokenizer, "closed", broken)
+    read(parser, ids_of(UNCLOSED))
+    assert parser.tool_calls == [ToolCall("now", {})]
+    cut_off = ReplyParser(tokenizer, "closed", broken)
+    for token in ids_of(UNCLOSED):
+        cut_off.push(token)
+    cut_off.flush(cut_off=True)
+    assert cut_off.tool_calls == []
+    assert cut_off.answer == ("" if broken == "apart" else UNCLOSED)
+
+
+def test_what_cannot_be_mended_is_shown(tokenizer: Tokenizer, ids_of: IdsOf) -> None:
+    parser = ReplyParser(tokenizer, "closed", "mended")
+    deltas = read(parser, ids_of(UNREADABLE))
+    assert parser.answer == UNREADABLE == shown(deltas, "answer")
+    assert parser.broken_calls == []

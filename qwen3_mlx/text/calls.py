@@ -1,0 +1,81 @@
+"""A tool call as a model writes it: JSON, or the XML form of the Coder models.
+
+Knows both forms, and what is wrong with a text that is neither. Does not know which tools there
+are, nor tags and tokens around a call.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from qwen3_mlx.events import ToolCall
+from qwen3_mlx.text.repair import repair
+from qwen3_mlx.text.xml_call import is_xml_call, parse_xml_call
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenCall:
+    """What was to be a call and cannot be read.
+
+    Attributes:
+        text: As the model wrote it, without the tags around it.
+        why: What is wrong with it.
+    """
+
+    text: str
+    why: str
+
+
+def read_call(text: str, *, repairing: bool = False) -> ToolCall | BrokenCall:
+    """The call in `{"name": ..., "arguments": {...}}` or `<function=...>`.
+
+    Args:
+        text: What stands between `<tool_call>` and `</tool_call>`.
+        repairing: Mend what can mean only one thing.
+    """
+    if is_xml_call(text):
+        call = parse_xml_call(text, repairing=repairing)
+        return call or BrokenCall(text, "its <function> and <parameter> tags do not match")
+    try:
+        return _call(_loads(text, repairing=repairing), repairing=repairing)
+    except RecursionError:
+        return BrokenCall(text, "it is nested too deeply")
+    except ValueError as error:
+        return BrokenCall(text, str(error))
+
+
+def _call(value: object, *, repairing: bool) -> ToolCall:
+    """The call that a JSON value is.
+
+    Raises:
+        ValueError: It is none; what is wrong.
+    """
+    if not isinstance(value, dict):
+        raise ValueError("it is no JSON object")
+    name, arguments = value.get("name"), value.get("arguments", {})
+    if isinstance(arguments, str):
+        arguments = _loads(arguments, repairing=repairing)
+    if not isinstance(name, str) or not name:
+        raise ValueError('it has no "name"')
+    if not isinstance(arguments, dict):
+        raise ValueError('its "arguments" are no JSON object')
+    return ToolCall(name, arguments)
+
+
+def _loads(text: str, *, repairing: bool) -> object:
+    mended = repair(text) if repairing else None
+    try:
+        return _whole_characters(json.loads(text if mended is None else mended))
+    except ValueError as error:
+        raise ValueError(f"it is not valid JSON: {error}") from error
+
+
+def _whole_characters(value: object) -> object:
+    """The value without halves of surrogate pairs, which JSON can spell and no file can hold."""
+    text = json.dumps(value, ensure_ascii=False)
+    return value if _is_whole(text) else json.loads(text.encode("utf-8", "replace"))
+
+
+def _is_whole(text: str) -> bool:
+    return not any("\ud800" <= char <= "\udfff" for char in text)
