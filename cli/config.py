@@ -16,7 +16,7 @@ from typing import get_args
 from qwen3_mlx.cli.options import KINDS
 from qwen3_mlx.cli.state import replace_file
 from qwen3_mlx.cli.stated import Stated
-from qwen3_mlx.errors import Qwen3Error, UsageError
+from qwen3_mlx.errors import UsageError, write_error
 
 ADVICE = "Correct the file or remove it."
 
@@ -58,9 +58,9 @@ def set_model(name: str) -> Path:
         )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)  # never behind a link to nowhere
-        replace_file(path.resolve(), after)
     except OSError as error:
-        raise Qwen3Error(f"{path}: cannot be written: {error.strerror}") from error
+        raise write_error(path, error, len(after)) from error
+    replace_file(path.resolve(), after)
     return path
 
 
@@ -79,7 +79,7 @@ def _parsed(text: str, path: Path) -> dict[str, object]:
 
     try:
         return tomllib.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise _refused(path, str(error)) from error
 
 
@@ -89,14 +89,20 @@ def _stated(data: Mapping[str, object], path: Path) -> Iterator[Stated]:
             raise UsageError(
                 f"{path}: unknown key {key!r}", hint=f"The keys are {', '.join(KINDS)}."
             )
-        yield Stated(key, _text(key, value, path), str(path), f"{path}: {key}", ADVICE)
+        texts = tuple(_text(key, one, path) for one in _values(key, value))
+        yield Stated(key, texts, str(path), f"{path}: {key}", ADVICE)
+
+
+def _values(key: str, value: object) -> list[object]:
+    """What the file gives a setting: more than one value if its flag may be repeated."""
+    return value if list[str] in get_args(KINDS[key]) and isinstance(value, list) else [value]
 
 
 def _text(key: str, value: object, path: Path) -> str:
     """What the flag would be given for a value of the file."""
     if isinstance(value, str):
         return value
-    if str in get_args(KINDS[key]):
+    if {str, list[str]} & {*get_args(KINDS[key])}:
         raise _refused(path, f"{key} is not a string")
     if isinstance(value, bool):
         return "on" if value else "off"

@@ -7,12 +7,14 @@ not know commands, nor what a key does to the chat.
 from __future__ import annotations
 
 import importlib
+import re
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from qwen3_mlx.cli.files import not_utf8
+from qwen3_mlx.cli.filter import clean_line, uncovered
 from qwen3_mlx.cli.history import TypedLines
 from qwen3_mlx.cli.terminal import PROMPT, Terminal
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from prompt_toolkit.formatted_text import AnyFormattedText
     from prompt_toolkit.history import History
     from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+    from prompt_toolkit.layout.processors import Processor
 
 QUOTES = '"""'
 
@@ -90,6 +93,7 @@ class LineEditor:
         line = self._session.prompt(
             PROMPT, placeholder=lambda: _placeholder(suggestion), default=text
         )
+        self._typed.tell_problem()
         return unquoted(_without_surrogates(line))
 
 
@@ -163,6 +167,7 @@ def _session(typed: TypedLines, desk: Desk | None) -> PromptSession[str]:
         prompt_continuation="  ",
         enable_open_in_editor=True,
         completer=_completer(desk),
+        input_processors=[_uncovering()],
         complete_while_typing=False,
         complete_style=CompleteStyle.READLINE_LIKE,
         bottom_toolbar=desk.toolbar if desk else None,
@@ -183,6 +188,18 @@ def _history(typed: TypedLines) -> History:
     return Typed()
 
 
+def _uncovering() -> Processor:
+    """Shows what else prompt_toolkit does not: it makes control characters visible by itself."""
+    from prompt_toolkit.layout.processors import Processor, Transformation, TransformationInput
+
+    class Uncovering(Processor):
+        def apply_transformation(self, transformation_input: TransformationInput) -> Transformation:
+            fragments = transformation_input.fragments
+            return Transformation([(style, uncovered(text)) for style, text, *_ in fragments])
+
+    return Uncovering()
+
+
 def _completer(desk: Desk | None) -> Completer | None:
     from prompt_toolkit.completion import CompleteEvent, Completer, Completion
     from prompt_toolkit.document import Document
@@ -199,7 +216,10 @@ def _completer(desk: Desk | None) -> Completer | None:
         ) -> Iterable[Completion]:
             text = document.text_before_cursor
             written = len(text) - (text.rfind(" ") + 1)
-            return (Completion(word, start_position=-written) for word in complete(text))
+            return (
+                Completion(word, start_position=-written, display=clean_line(word))
+                for word in complete(text)
+            )
 
     return Words()
 
@@ -259,4 +279,6 @@ def _placeholder(text: str) -> AnyFormattedText:
 
 
 def _without_surrogates(text: str) -> str:
-    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    """Bytes of a terminal that are no UTF-8, and halves of pairs from a file, become U+FFFD."""
+    escaped = re.sub("[\ud800-\udc7f\udd00-\udfff]", "\ufffd", text)
+    return escaped.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

@@ -1,13 +1,22 @@
 """The state folder: what a person would miss if it went, but never set by hand.
 
-Knows its place (`$XDG_STATE_HOME/qwen3-mlx`) and how to replace a file in one step. Does not know
-what is in the files.
+Knows its place (`$XDG_STATE_HOME/qwen3-mlx`), how to replace a file in one step, also elsewhere,
+and where that cannot be. Does not know what is in the files.
 """
 
 from __future__ import annotations
 
 import os
+import re
+import time
+from contextlib import suppress
 from pathlib import Path
+
+from qwen3_mlx.errors import UsageError, write_error
+
+UNFINISHED = ".new"
+ABANDONED = 3600
+"""Seconds. No file of ours takes so long to write: whoever began it is gone."""
 
 
 def state_path(name: str) -> Path:
@@ -16,26 +25,59 @@ def state_path(name: str) -> Path:
     return Path(home).expanduser() / "qwen3-mlx" / name
 
 
+def check_place(path: Path) -> None:
+    """Refuse a path that no file can be written to, before the work that is to fill it.
+
+    Raises:
+        UsageError: it is a folder, or in a folder that is not there.
+    """
+    if path.is_dir() or not path.absolute().parent.is_dir():
+        raise UsageError(
+            f"{path} cannot be written: it is a folder, or in a folder that is not there",
+            hint="Name a file in a folder that exists.",
+        )
+
+
 def replace_file(path: Path, text: str) -> None:
     """Write a file that its owner alone may read, line ends as they are.
 
-    It is there whole, or as it was before.
+    It is there whole, or as it was before. Half of a surrogate pair is written as JSON escapes it.
 
     Raises:
-        OSError: It cannot be written.
+        Qwen3Error: It cannot be written.
     """
+    data = text.encode("utf-8", "backslashreplace")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _remove_abandoned(path)
+        _replace(path, data)
+    except OSError as error:
+        raise write_error(path, error, len(data)) from error
+
+
+def _replace(path: Path, data: bytes) -> None:
     import tempfile
 
-    path.parent.mkdir(parents=True, exist_ok=True)
     # A temporary file is made with the mode 600.
     with tempfile.NamedTemporaryFile(
-        "w", encoding="utf-8", newline="", dir=path.parent, prefix=f".{path.name}.", delete=False
+        dir=path.parent, prefix=f".{path.name}.", suffix=UNFINISHED, delete=False
     ) as file:
         try:
-            file.write(text)
+            file.write(data)
             file.flush()
             os.fsync(file.fileno())
             Path(file.name).replace(path)
         except BaseException:
-            Path(file.name).unlink(missing_ok=True)
+            with suppress(OSError):
+                Path(file.name).unlink(missing_ok=True)
             raise
+
+
+def _remove_abandoned(path: Path) -> None:
+    """Remove what processes left that were killed while they wrote this file."""
+    name = re.compile(rf"\.{re.escape(path.name)}\.\w+{re.escape(UNFINISHED)}")
+    for entry in path.parent.iterdir():
+        if name.fullmatch(entry.name):
+            with suppress(OSError):
+                if entry.stat().st_mtime < time.time() - ABANDONED:
+                    entry.unlink()

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
-from qwen3_mlx.errors import Qwen3Error, UsageError
+from qwen3_mlx.errors import UsageError, write_error
 from qwen3_mlx.events import Event, ThinkingDelta, ThinkingStopped
 
 STANDARD_OUTPUT = Path("-")
@@ -74,7 +74,7 @@ class ThoughtsFile:
         except BrokenPipeError:
             raise
         except OSError as error:
-            raise Qwen3Error(f"{self._path} cannot be written: {error.strerror}") from error
+            raise write_error(self._path, error, len(text.encode())) from error
         self._last = text[-1:] or self._last
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from qwen3_mlx.convert.ledger import LEDGER
 from qwen3_mlx.convert.lock import locked
 from qwen3_mlx.errors import ConversionError, FetchError, Qwen3Error, UsageError
+from qwen3_mlx.memory import shown_bytes
 
 # From <fcntl.h> and <linux/fs.h>; from <sys/stdio.h> on macOS.
 AT_FDCWD = -100
@@ -107,14 +108,20 @@ def claimed(name: str | Path, source: Path | None, *, force: bool) -> Iterator[P
     destination = find_destination(name, source, force=force)
     try:
         with _parents(destination), locked(destination):
+            _recover(destination)
             # Another converter may have finished it since.
             find_destination(name, source, force=force)
             yield destination
     except OSError as error:
-        raise ConversionError(
-            f"{destination} could not be written: {error.strerror or error}",
-            hint=_hint(error, staging_of(destination)),
-        ) from error
+        raise _not_written(destination, error, 0) from error
+
+
+def _not_written(destination: Path, error: OSError, nbytes: int) -> ConversionError:
+    needed = f"; {shown_bytes(nbytes)} are needed" if nbytes else ""
+    return ConversionError(
+        f"{destination} could not be written: {error.strerror or error}{needed}",
+        hint=_hint(error, staging_of(destination)),
+    )
 
 
 @contextmanager
@@ -132,7 +139,7 @@ def _parents(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def staged(destination: Path) -> Iterator[Path]:
+def staged(destination: Path, nbytes: int) -> Iterator[Path]:
     """A folder beside `destination`, which takes that name when the block ends well.
 
     A folder that has the name by then is replaced. When the block raises, what was under the name
@@ -141,10 +148,20 @@ def staged(destination: Path) -> Iterator[Path]:
 
     Args:
         destination: Claimed already.
+        nbytes: What the folder is to hold, about.
 
     Raises:
-        OSError: The operating system refused to create, flush or rename.
+        ConversionError: The operating system refused to create, write, flush or rename.
     """
+    try:
+        with _staging(destination) as staging:
+            yield staging
+    except OSError as error:
+        raise _not_written(destination, error, nbytes) from error
+
+
+@contextmanager
+def _staging(destination: Path) -> Iterator[Path]:
     keep, staging = False, staging_of(destination)
     try:
         staging.mkdir(exist_ok=True)
@@ -167,6 +184,21 @@ def _hint(error: OSError, staging: Path) -> str | None:
         return advice
     kept = f"What is finished is kept in {staging}: run the same command again to go on."
     return f"{advice} {kept}" if advice else kept
+
+
+def _aside_of(destination: Path) -> Path:
+    """Where a folder is while another one takes its name, if that needs more than one step."""
+    return destination.with_name(f"{staging_of(destination).name}.old")
+
+
+def _recover(destination: Path) -> None:
+    """Undo what a kill between those steps left: what was replaced has its name again."""
+    aside = _aside_of(destination)
+    if aside.exists():
+        if destination.exists():
+            shutil.rmtree(aside)
+        else:
+            aside.rename(destination)
 
 
 def _flush(folder: Path) -> None:
@@ -215,7 +247,7 @@ def _exchange_at_once(first: Path, second: Path) -> None:
 
 def _exchange_by_renaming(first: Path, second: Path) -> None:
     """Swap two names in three steps, undone if the second fails."""
-    aside = second.with_name(f"{first.name}.old")
+    aside = _aside_of(second)
     second.rename(aside)
     try:
         first.rename(second)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -64,7 +65,7 @@ class Ledger:
         }
         for path in folder.iterdir():
             if path.name not in (LEDGER, *ledger.shards):
-                path.unlink()
+                _remove(path)
         return ledger
 
     def check_source(self, digests: Mapping[str, str]) -> None:
@@ -88,6 +89,11 @@ class Ledger:
         write_durably(self.folder / LEDGER, to_json(state).encode())
 
     @property
+    def digests(self) -> dict[str, str]:
+        """SHA-256 of each shard, by name."""
+        return {name: str(entry["sha256"]) for name, entry in self.shards.items()}
+
+    @property
     def checks(self) -> dict[str, Entry]:
         """What was found about each tensor, by name."""
         return {
@@ -104,6 +110,14 @@ def _read(folder: Path) -> Ledger | None:
     if state.keys() != STATE:
         return None
     return Ledger(folder, **state)
+
+
+def _remove(path: Path) -> None:
+    """A file, or a folder that was in a model whose name was taken."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
 
 
 def _is_whole(path: Path, sha256: str) -> bool:

@@ -13,19 +13,21 @@ from pathlib import Path
 from typing import Any
 
 from qwen3_mlx.checkpoint.files import is_there, read_json
+from qwen3_mlx.checkpoint.recorded import CONVERSION, digests
 from qwen3_mlx.convert.job import versions
 from qwen3_mlx.convert.ledger import Entry, Ledger
 from qwen3_mlx.convert.outputs import Outputs
 from qwen3_mlx.convert.plan import Plan
 from qwen3_mlx.convert.recipes import Recipe
 
-MANIFEST = "conversion.json"
+MANIFEST = CONVERSION
 
 
 def make_manifest(
     plan: Plan,
     ledger: Ledger,
     origin: Mapping[str, object],
+    files: Mapping[str, bytes],
     learned: Mapping[str, object] | None = None,
 ) -> Entry:
     """The manifest of a finished conversion.
@@ -34,13 +36,14 @@ def make_manifest(
         plan: What was done.
         ledger: The finished shards, and the source's digests.
         origin: What the source is called, and its revision if it has one.
+        files: What the folder holds besides the shards.
         learned: How the rounding was learned; None if it was not.
     """
     manifest = {
         "source": {**origin, "sha256": ledger.source},
         "recipe": {"name": plan.recipe.name, "rules": _rules(plan.recipe)},
         "versions": versions(),
-        "sha256": {name: entry["sha256"] for name, entry in ledger.shards.items()},
+        **digests(ledger.folder, ledger.digests, files),
     }
     if learned is None:
         return manifest
@@ -91,19 +94,3 @@ def is_learned(folder: Path) -> bool:
         ModelFileError: The manifest is damaged.
     """
     return is_there(folder / MANIFEST) and "learned" in read_manifest(folder)
-
-
-def recorded_digests(folder: Path) -> dict[str, str]:
-    """SHA-256 of a folder's weights as they were written, by file; empty if nothing says so.
-
-    Raises:
-        ModelFileError: The manifest is damaged.
-    """
-    if not is_there(folder / MANIFEST):
-        return {}
-    stated = read_manifest(folder).get("sha256")
-    return (
-        {str(name): str(value) for name, value in stated.items()}
-        if isinstance(stated, dict)
-        else {}
-    )

@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from qwen3_mlx.checkpoint.recorded import PRUNING, digests
 from qwen3_mlx.convert.card import card_head, source_files
 from qwen3_mlx.convert.job import versions
 from qwen3_mlx.convert.ledger import Entry, Ledger
 from qwen3_mlx.convert.prune_choice import Method, Pruning
 from qwen3_mlx.memory import shown_bytes
-
-PRUNING = "pruning.json"
 
 SCORED: Mapping[Method, str] = {
     "reap": (
@@ -26,13 +25,16 @@ SCORED: Mapping[Method, str] = {
 }
 
 
-def pruning_record(pruning: Pruning, ledger: Ledger, origin: Mapping[str, object]) -> Entry:
+def pruning_record(
+    pruning: Pruning, ledger: Ledger, origin: Mapping[str, object], files: Mapping[str, bytes]
+) -> Entry:
     """`pruning.json` of a finished model.
 
     Args:
         pruning: What was done.
         ledger: The finished shards, and the source's digests.
         origin: What the source is called, and its revision if it has one.
+        files: What the folder holds besides the shards.
     """
     text, routing, layers = pruning.text, pruning.routing, pruning.layers
     return {
@@ -42,7 +44,7 @@ def pruning_record(pruning: Pruning, ledger: Ledger, origin: Mapping[str, object
         "experts": {"before": routing.experts, "after": len(layers[0].kept)},
         "layers": [layer.as_data() for layer in layers],
         "versions": versions(),
-        "sha256": {name: entry["sha256"] for name, entry in ledger.shards.items()},
+        **digests(ledger.folder, ledger.digests, files),
     }
 
 

@@ -15,6 +15,7 @@ import mlx.core as mx
 from qwen3_mlx.checkpoint.layout import expected_tensors
 from qwen3_mlx.checkpoint.load import CONFIG, Checkpoint
 from qwen3_mlx.checkpoint.reader import INDEX
+from qwen3_mlx.checkpoint.recorded import PRUNING
 from qwen3_mlx.convert.card import CARD
 from qwen3_mlx.convert.companions import mlx_config
 from qwen3_mlx.convert.digests import digests_of, names_of
@@ -24,7 +25,7 @@ from qwen3_mlx.convert.job import job_of
 from qwen3_mlx.convert.ledger import Ledger
 from qwen3_mlx.convert.observe import observe, open_sparse
 from qwen3_mlx.convert.plan import Plan, make_plan
-from qwen3_mlx.convert.prune_card import PRUNING, pruning_card, pruning_record
+from qwen3_mlx.convert.prune_card import pruning_card, pruning_record
 from qwen3_mlx.convert.prune_choice import Method, Pruning, check_choice, choose, note_on
 from qwen3_mlx.convert.prune_source import PrunedSource
 from qwen3_mlx.convert.recipes import Recipe
@@ -88,8 +89,10 @@ def prune(
         doubt = note_on(routing, keep)
         if doubt is not None and note is not None:
             note(doubt)
-        with staged(target) as staging:
-            _write(folder, checkpoint, pruning, staging, progress, note)
+        model = PrunedSource(folder, checkpoint, pruning.kept)
+        plan = make_plan(model, AS_IT_IS, checkpoint.specs)
+        with staged(target, plan.total_bytes) as staging:
+            _write(folder, plan, model, pruning, staging, progress, note)
     return pruning
 
 
@@ -105,15 +108,14 @@ def _calibrating(
 
 def _write(
     folder: Path,
-    checkpoint: Checkpoint,
+    plan: Plan,
+    model: PrunedSource,
     pruning: Pruning,
     staging: Path,
     progress: Callable[[Progress], None] | None,
     note: Callable[[str], None] | None,
 ) -> None:
     """Everything that the destination holds; last what says that the rest is there."""
-    model = PrunedSource(folder, checkpoint, pruning.kept)
-    plan = make_plan(model, AS_IT_IS, checkpoint.specs)
     files = model.companions() | _new_files(plan, model)
     job = job_of(plan, model, verify=True, learned=pruning.sha256)
     ledger = Ledger.open(staging, job, note)
@@ -122,7 +124,7 @@ def _write(
             ledger.check_source(digests.result())
         writer = WeightWriter(plan, model, ledger, verify=True, progress=_pruning(progress))
         writer.write(digests)
-    record = pruning_record(pruning, ledger, origin_of(folder))
+    record = pruning_record(pruning, ledger, origin_of(folder), files)
     files |= {CARD: pruning_card(record, plan.total_bytes).encode()}
     for name, data in (files | {PRUNING: to_json(record).encode()}).items():
         (staging / name).write_bytes(data)

@@ -49,7 +49,7 @@ def read_recipe(path: Path) -> Recipe:
     """
     try:
         lines = tomllib.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UsageError(f"the recipe {path} cannot be read: {error}") from error
     if list(lines)[-1:] != [LAST]:
         raise UsageError(

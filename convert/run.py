@@ -5,7 +5,7 @@ Knows the order of the steps. Leaves each of them to the module that is named af
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import asdict
 from pathlib import Path
@@ -103,7 +103,7 @@ def convert(
                 note(sentence)
         if calibration is not None:
             check_method(calibration.method, plan, original.model.config)
-        with staged(target) as staging:
+        with staged(target, plan.total_bytes) as staging:
             learned = None if calibration is None else learn(plan, original.model, calibration)
             sha256 = learned.sha256 if learned else None
             job = job_of(plan, original.model, verify=verify, learned=sha256)
@@ -145,13 +145,14 @@ def _write(
     writer.write(original.digests)
     for name, data in files.items():
         (ledger.folder / name).write_bytes(data)
-    _write_provenance(plan, original, ledger, learned, progress)
+    _write_provenance(plan, original, ledger, files, learned, progress)
 
 
 def _write_provenance(
     plan: Plan,
     original: Original,
     ledger: Ledger,
+    files: Mapping[str, bytes],
     learned: Learned | None,
     progress: Callable[[Progress], None] | None,
 ) -> None:
@@ -162,7 +163,7 @@ def _write_provenance(
         checks = _errors(plan, original.model, folder) if learned.is_comparable else {}
     record = learned.record if learned else None
     notes = notes_on(plan, original.model)
-    manifest = make_manifest(plan, ledger, original.origin, record)
+    manifest = make_manifest(plan, ledger, original.origin, files, record)
     manifest |= {"notes": notes, "found": summary(checks, outputs)}
     (folder / CARD).write_text(make_card(plan, manifest, checks, outputs), "utf-8")
     (folder / MANIFEST).write_text(to_json(manifest), "utf-8")

@@ -14,11 +14,11 @@ import mlx.core as mx
 
 from qwen3_mlx.checkpoint.layout import expected_tensors
 from qwen3_mlx.checkpoint.load import Checkpoint, open_checkpoint
-from qwen3_mlx.checkpoint.reader import DTYPES
+from qwen3_mlx.checkpoint.reader import DTYPES, resolve_inside
+from qwen3_mlx.checkpoint.recorded import digest_of, recorded_digests
 from qwen3_mlx.convert.check import Check, check_tensor
 from qwen3_mlx.convert.find import find_source
-from qwen3_mlx.convert.ledger import sha256_of
-from qwen3_mlx.convert.manifest import is_learned, recorded_digests
+from qwen3_mlx.convert.manifest import is_learned
 from qwen3_mlx.convert.outputs import Outputs, compare_outputs
 from qwen3_mlx.convert.plan import Target
 from qwen3_mlx.convert.sources import Source, open_source
@@ -77,12 +77,9 @@ def verify(
 
 
 def _damaged_files(folder: Path) -> set[Path]:
-    recorded = recorded_digests(folder)
-    return {
-        (folder / name).resolve()
-        for name, sha256 in recorded.items()
-        if sha256_of(folder / name) != sha256
-    }
+    recorded = recorded_digests(folder).items()
+    files = [(resolve_inside(folder, name), digest) for name, digest in recorded]
+    return {path for path, digest in files if digest_of(path) != digest}
 
 
 def _checks(

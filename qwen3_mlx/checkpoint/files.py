@@ -1,16 +1,15 @@
-"""Reads from files that strangers wrote: regular files of a bounded size, and strict JSON.
+"""Reads from files that strangers wrote: regular files of a bounded size.
 
-Knows links, sizes and JSON. Does not know what a file means.
+Knows links and sizes. Does not know what a file means.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable
 from pathlib import Path
-from typing import BinaryIO, NoReturn
+from typing import BinaryIO
 
 from qwen3_mlx.errors import ModelFileError
+from qwen3_mlx.strict_json import parse_json
 
 # The index of the largest model with its experts one by one takes 4 MB. A limit much above that
 # would let a file take seconds and a gigabyte to parse before it can be refused.
@@ -77,37 +76,3 @@ def read_json(path: Path) -> dict[str, object]:
     if len(data) > MAX_JSON_BYTES:
         raise ModelFileError(f"{path} is larger than {MAX_JSON_BYTES} bytes")
     return parse_json(data, str(path))
-
-
-def parse_json(data: bytes, where: str) -> dict[str, object]:
-    """Parse strict JSON: UTF-8, no NaN, an object at the top, no key twice in any object.
-
-    Args:
-        data: The bytes.
-        where: What they are called in an error message.
-
-    Raises:
-        ModelFileError: They are something else.
-    """
-    try:
-        value = json.loads(
-            data.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant
-        )
-    except (ValueError, RecursionError) as error:
-        raise ModelFileError(f"{where} is not valid JSON: {error}", hint=FETCH_AGAIN) from error
-    if not isinstance(value, dict):
-        raise ModelFileError(f"{where} holds no JSON object", hint=FETCH_AGAIN)
-    return value
-
-
-def _unique(pairs: Iterable[tuple[str, object]]) -> dict[str, object]:
-    found: dict[str, object] = {}
-    for key, value in pairs:
-        if key in found:
-            raise ValueError(f"the key {shown(key)} is there twice")
-        found[key] = value
-    return found
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON number")

@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from qwen3_mlx.checkpoint.files import FETCH_AGAIN, open_regular, parse_json, shown
+from qwen3_mlx.checkpoint.files import FETCH_AGAIN, open_regular, shown
 from qwen3_mlx.errors import ModelFileError, UnsupportedModelError
+from qwen3_mlx.strict_json import parse_json
 
 PREFIX_BYTES = 8
 # 30B-A3B with its experts one by one, all in one file, takes 2.6 MB; larger models come in shards.

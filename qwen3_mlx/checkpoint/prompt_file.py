@@ -21,10 +21,11 @@ from typing import BinaryIO, NoReturn, TypeAlias
 
 import mlx.core as mx
 
-from qwen3_mlx.checkpoint.files import open_regular, parse_json
+from qwen3_mlx.checkpoint.files import open_regular
 from qwen3_mlx.checkpoint.header import ITEM_BYTES, MAX_HEADER_BYTES, PREFIX_BYTES
 from qwen3_mlx.checkpoint.reader import DTYPES
 from qwen3_mlx.errors import ModelFileError
+from qwen3_mlx.strict_json import parse_json
 
 FORMAT = "qwen3-mlx prompt"
 VERSION = "1"

@@ -17,7 +17,7 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 
 from qwen3_mlx.checkpoint.prompt_file import SUFFIX
-from qwen3_mlx.errors import UsageError
+from qwen3_mlx.errors import UsageError, write_error
 
 MAX_BYTES = 10 * 10**9
 MAX_FILES = 500
@@ -126,11 +126,15 @@ class PromptFolder:
             Whether there was room.
 
         Raises:
-            OSError: It cannot be written; nothing of it is left.
+            Qwen3Error: It cannot be written; nothing of it is left.
         """
-        if not self._make_room(limit - sum(map(len, parts)), when):
+        nbytes = sum(map(len, parts))
+        if not self._make_room(limit - nbytes, when):
             return False
-        self._write(name, parts)
+        try:
+            self._write(name, parts)
+        except OSError as error:
+            raise write_error(self.path / name, error, nbytes) from error
         self.use(self.path / name, when)
         return True
 

@@ -22,10 +22,11 @@ from qwen3_mlx.checkpoint.files import open_regular
 from qwen3_mlx.checkpoint.header import TensorInfo
 from qwen3_mlx.checkpoint.load import Checkpoint
 from qwen3_mlx.checkpoint.prompt_file import DIGEST_LETTERS
+from qwen3_mlx.checkpoint.recorded import recorded_digests
 from qwen3_mlx.model.config import Qwen3Config
 
-SMALL_FILES = ("tokenizer.json", "tokenizer.model", "conversion.json")
-"""Read whole. The last one holds the digests of the weights, where our converter made them."""
+TOKENIZERS = ("tokenizer.json", "tokenizer.model")
+"""Read whole."""
 
 SAMPLES = 1024
 SAMPLE_BYTES = 64
@@ -52,17 +53,41 @@ def model_identity(
     Raises:
         ModelFileError: One of its files can no longer be read.
     """
-    tensors = checkpoint.tensors.values()
-    parts = {
-        "versions": [qwen3_mlx.__version__, version("mlx")],
+    return _summary(
+        _contents(folder, checkpoint)
+        | {
+            "versions": [qwen3_mlx.__version__, version("mlx")],
+            "config": asdict(replace(config, context=None)),
+            "dtype": str(dtype),
+            "states": {t.file.name: _state(t.file) for t in checkpoint.tensors.values()},
+        }
+    )
+
+
+def weights_identity(folder: Path, checkpoint: Checkpoint) -> str:
+    """A digest that a copy of the model's files has too, whatever it is run with.
+
+    Of the weights it holds the headers and the same few bytes as :func:`model_identity`.
+
+    Raises:
+        ModelFileError: One of its files can no longer be read.
+    """
+    return _summary(_contents(folder, checkpoint))
+
+
+def _contents(folder: Path, checkpoint: Checkpoint) -> dict[str, object]:
+    """What the model's files hold, whenever they were written."""
+    tensors, recorded = checkpoint.tensors.values(), recorded_digests(folder)
+    return {
         "config.json": checkpoint.raw_config,
-        "config": asdict(replace(config, context=None)),
-        "dtype": str(dtype),
-        "files": {name: _digest(folder / name) for name in SMALL_FILES},
+        "files": {name: _digest(folder / name) for name in TOKENIZERS},
+        "recorded": {t.file.name: recorded.get(t.file.name) for t in tensors},
         "headers": [[t.name, t.dtype, t.shape, t.start, t.file.name] for t in tensors],
-        "states": {file.name: _state(file) for file in {t.file for t in tensors}},
         "samples": _samples(checkpoint.tensors),
     }
+
+
+def _summary(parts: Mapping[str, object]) -> str:
     text = json.dumps(parts, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:DIGEST_LETTERS]
 

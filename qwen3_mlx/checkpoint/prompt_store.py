@@ -25,7 +25,7 @@ from qwen3_mlx.checkpoint.prompt_file import (
     read_ids,
 )
 from qwen3_mlx.checkpoint.prompt_folder import PromptFolder
-from qwen3_mlx.errors import ModelFileError
+from qwen3_mlx.errors import ModelFileError, Qwen3Error
 
 BLOCK = 512
 """Tokens of a block at most: as many as the model reads at a time."""
@@ -62,7 +62,7 @@ class PromptStore:
         try:
             folder.open()
         except OSError as error:
-            self._give_up(error)
+            self._give_up(self._reason(error))
 
     def find(self, ids: Sequence[int], held: int = 0) -> Iterator[Block]:
         """What was saved of the ids that a prompt begins with, block after block.
@@ -95,7 +95,7 @@ class PromptStore:
         try:
             snapshot = Snapshot(self._layout, states)
         except ValueError as error:
-            self._give_up(error)
+            self._give_up(self._reason(error))
         else:
             self._pending = self._worker.submit(self._save, list(ids), snapshot)
 
@@ -145,8 +145,10 @@ class PromptStore:
         try:
             self._folder.open()  # somebody may have removed it
             self._write(ids, snapshot)
+        except Qwen3Error as error:
+            self._give_up(error.message)
         except (OSError, MemoryError) as error:
-            self._give_up(error)
+            self._give_up(self._reason(error))
 
     def _write(self, ids: list[int], snapshot: Snapshot) -> None:
         """Write the blocks that are missing; those before a block stay longer than it does."""
@@ -163,10 +165,13 @@ class PromptStore:
                     return
             place = place_after(place, block)
 
-    def _give_up(self, error: Exception) -> None:
-        self._saves = False
+    def _reason(self, error: Exception) -> str:
         why = error.strerror if isinstance(error, OSError) else error
-        self._notes.append(f"what is read is not saved: {self._folder.path}: {why}")
+        return f"{self._folder.path}: {why}"
+
+    def _give_up(self, why: str) -> None:
+        self._saves = False
+        self._notes.append(f"what is read is not saved: {why}")
 
 
 def spans(ids: Sequence[int], divider: int | None) -> Iterator[tuple[int, int]]:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from qwen3_mlx.errors import UnsupportedModelError
+from qwen3_mlx.errors import ModelFileError, UnsupportedModelError
 from qwen3_mlx.model.fields import Fields
 
 Mode = Literal["affine", "mxfp4", "mxfp8", "nvfp4"]
@@ -29,6 +29,9 @@ GROUP_SIZES: Mapping[Mode, tuple[int, ...]] = {
     "nvfp4": (16,),
 }
 SPEC_FIELDS = {"mode", "bits", "group_size"}
+
+# The largest network has 800.
+MAX_MODULES = 10_000
 
 
 @dataclass(frozen=True)
@@ -97,11 +100,12 @@ def _read_quantization(raw: Mapping[str, object], fields: Fields) -> Quantizatio
             f"{fields.describe('quant_method')} is not supported",
             hint="Get the model in MLX's format, for example from mlx-community.",
         )
-    default = _read_spec(fields)
-    overrides = {
-        name: _read_override(raw[name], fields, name, default)
-        for name in sorted(fields.names() - SPEC_FIELDS)
-    }
+    default, names = _read_spec(fields), fields.names() - SPEC_FIELDS
+    if len(names) > MAX_MODULES:
+        raise ModelFileError(
+            f"config.json: quantization names {len(names)} modules, more than {MAX_MODULES}"
+        )
+    overrides = {name: _read_override(raw[name], fields, name, default) for name in sorted(names)}
     return Quantization(default, overrides)
 
 

@@ -114,7 +114,7 @@ def resolve_inside(directory: Path, name: str) -> Path:
             f"{directory / name} is a link to {file}, outside the model's folder",
             hint="Put the file itself into the folder.",
         )
-    open_regular(file).close()
+    open_regular(directory / name).close()  # under the name that a person knows
     return file
 
 

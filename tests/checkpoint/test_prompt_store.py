@@ -280,7 +280,9 @@ def test_a_full_disk_is_told_once_and_leaves_nothing(
         broken.setattr(os, "fsync", fails)
         save(store, [1])
     save(store, [2])
-    assert store.take_notes() == [f"what is read is not saved: {folder}: No space left on device"]
+    (note,) = store.take_notes()
+    assert note.startswith(f"what is read is not saved: {folder}/{LAYOUT.identity}-")
+    assert note.endswith(f"No space left on device; {size_of([1])} bytes are needed")
     assert store.take_notes() == []
     assert files(folder) == []
 

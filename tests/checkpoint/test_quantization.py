@@ -109,6 +109,7 @@ def test_quantized_activations_are_refused() -> None:
         ({"bits": "4"}, "bits = '4' must be a whole number"),
         ({"bits": -4}, "bits = -4 must be from 0"),
         ({"mode": 4}, "mode = 4 must be a string"),
+        ({str(n): True for n in range(10_001)}, "quantization names 10001 modules"),
     ],
 )
 def test_damaged_values(quantization: object, message: str) -> None:

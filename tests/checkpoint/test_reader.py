@@ -133,7 +133,7 @@ class TestFilesStayInside:
     @pytest.mark.parametrize("name", ["\ud800.safetensors", "x" * 300 + ".safetensors"])
     def test_names_that_no_file_can_have(self, folder: Path, name: str) -> None:
         write_index(folder, {"a": name})
-        with pytest.raises(ModelFileError, match=r"leads to no file|cannot be read|is missing"):
+        with pytest.raises(ModelFileError, match=r"is not valid JSON|cannot be read|is missing"):
             model_tensors(folder)
 
     def test_a_link_out_of_the_folder(self, folder: Path) -> None:

@@ -13,6 +13,7 @@ import mlx.core as mx
 import pytest
 
 from qwen3_mlx.checkpoint.load import load_checkpoint
+from qwen3_mlx.checkpoint.recorded import check_recorded, recorded_digests
 from qwen3_mlx.convert import Progress, convert, plan
 from qwen3_mlx.convert.card import CARD
 from qwen3_mlx.convert.manifest import MANIFEST
@@ -167,6 +168,8 @@ def test_files_come_along(moe: Checkpoint, tmp_path: Path) -> None:
         assert (folder / name).read_text() == text
     made = {"config.json", WEIGHTS, f"{WEIGHTS}.index.json", "README.md", "conversion.json"}
     assert set(contents(folder)) == {*moe.files, *made}
+    assert recorded_digests(folder).keys() == {*moe.files, *made} - {"README.md", "conversion.json"}
+    check_recorded(folder)
 
 
 def test_force_replaces_a_model(source: Path, tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ def listing(path: Path) -> list[str]:
 
 def test_the_folder_gets_its_name_when_the_block_ends(tmp_path: Path) -> None:
     destination = tmp_path / "new" / "model"
-    with claimed(destination, None, force=False), staged(destination) as staging:
+    with claimed(destination, None, force=False), staged(destination, 0) as staging:
         assert staging.parent == destination.parent
         assert not destination.exists()
         (staging / "file").write_text("x")
@@ -46,20 +46,20 @@ def test_after_an_error_nothing_is_there(tmp_path: Path, error: type[BaseExcepti
         (staging / "file").write_text("x")
         raise error
 
-    with pytest.raises(error), staged(tmp_path / "model") as staging:
+    with pytest.raises(error), staged(tmp_path / "model", 0) as staging:
         fail(staging)
     assert listing(tmp_path) == []
 
 
 def test_an_old_folder_survives_an_error(old: Path) -> None:
-    with pytest.raises(ValueError, match="no"), staged(old):
+    with pytest.raises(ValueError, match="no"), staged(old, 0):
         raise ValueError("no")
     assert (old / "config.json").read_text() == "old"
     assert listing(old.parent) == ["model"]
 
 
 def replace(destination: Path) -> None:
-    with claimed(destination, None, force=True), staged(destination) as staging:
+    with claimed(destination, None, force=True), staged(destination, 0) as staging:
         (staging / "config.json").write_text("new")
 
 
@@ -100,6 +100,50 @@ def test_it_comes_back_when_the_new_one_cannot_take_its_name(
     assert listing(old.parent) == ["model"]
 
 
+class Killed(BaseException):
+    """What nobody catches."""
+
+
+@pytest.mark.parametrize(("step", "left"), [(1, "old"), (2, "new")])
+def test_a_kill_while_names_are_swapped_is_undone_by_the_next_run(
+    old: Path, monkeypatch: pytest.MonkeyPatch, step: int, left: str
+) -> None:
+    """After the first of three renames there is no model; after the second the new one is there."""
+    rename, steps = Path.rename, iter(range(3))
+
+    def killed(self: Path, target: Path) -> Path:
+        if next(steps) == step:
+            raise Killed
+        return rename(self, target)
+
+    monkeypatch.setattr(folder, "_exchange_at_once", cannot_exchange)
+    with monkeypatch.context() as until_killed:
+        until_killed.setattr(Path, "rename", killed)
+        with pytest.raises(Killed):
+            replace(old)
+    with claimed(old, None, force=True):
+        assert (old / "config.json").read_text() == left
+        assert ".model.partial.old" not in listing(old.parent)
+    replace(old)
+    assert (old / "config.json").read_text() == "new"
+    assert listing(old.parent) == ["model"]
+
+
+def test_a_lock_that_cannot_be_removed_is_given_up_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(self: Path, missing_ok: bool = False) -> None:
+        raise OSError(errno.EIO, "broken disk")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Path, "unlink", refuse)
+        with pytest.raises(OSError, match="broken disk"), locked(tmp_path / "model"):
+            pass
+    with locked(tmp_path / "model"):
+        assert listing(tmp_path) == [".model.lock"]
+    assert listing(tmp_path) == []
+
+
 @pytest.mark.parametrize(
     ("code", "hint"),
     [(errno.ENOSPC, "Free some space"), (errno.EACCES, "may write to"), (errno.EIO, None)],
@@ -113,8 +157,17 @@ def test_what_the_system_refuses_is_explained(tmp_path: Path, code: int, hint: s
     assert listing(tmp_path) == []
 
 
+def test_what_does_not_fit_on_the_disk_is_told_with_its_size(tmp_path: Path) -> None:
+    destination = tmp_path / "model"
+    with pytest.raises(ConversionError) as caught, staged(destination, 2_300_000_000):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    said = f"{destination} could not be written: No space left on device; 2.3 GB are needed"
+    assert caught.value.message == said
+    assert listing(tmp_path) == []
+
+
 def fail_below(destination: Path, *, after_a_shard: bool) -> None:
-    with claimed(destination, None, force=False), staged(destination) as staging:
+    with claimed(destination, None, force=False), staged(destination, 0) as staging:
         if after_a_shard:
             (staging / LEDGER).write_text("{}")
         raise KeyboardInterrupt

@@ -15,6 +15,7 @@ import pytest
 
 from qwen3_mlx.bundled import bundled_path
 from qwen3_mlx.checkpoint.load import load_checkpoint
+from qwen3_mlx.checkpoint.recorded import check_recorded
 from qwen3_mlx.convert import Progress, convert, plan, prune
 from qwen3_mlx.convert.prune_choice import Method
 from qwen3_mlx.convert.prune_source import PrunedSource
@@ -216,7 +217,9 @@ def test_a_folder_says_what_was_done(source: Path, text: Path, tmp_path: Path) -
     assert found["method"] == "reap"
     assert found["text"] == {"name": "text.txt", "sha256": pruning.text.sha256, "tokens": tokens}
     assert found["experts"] == {"before": 8, "after": 5}
-    assert list(found["sha256"]) == ["model.safetensors"]
+    assert list(found["headers"]) == ["model.safetensors"]
+    check_recorded(pruning.folder)
+    assert {"model.safetensors", "config.json", "tokenizer.json"} <= found["sha256"].keys()
     card = (pruning.folder / "README.md").read_text("utf-8")
     assert "# source with 5 of 8 experts" in card
     for layer, pruned in zip(found["layers"], pruning.layers, strict=True):

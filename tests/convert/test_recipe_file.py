@@ -80,6 +80,7 @@ def test_only_a_part_may_be_quantized(moe: Checkpoint, tmp_path: Path) -> None:
         ('"*" = { bit = 4 }', "is {'bit': 4}"),
         ('"*" = 4', "is 4"),
         ('"*" = ', "cannot be read"),
+        ('"*" = ' + "[" * 10_000, "cannot be read"),
     ],
 )
 def test_what_a_recipe_cannot_say(tmp_path: Path, text: str, reason: str) -> None:

@@ -167,6 +167,14 @@ def test_a_ledger_that_cannot_be_read_is_no_ledger(
     assert contents(convert(source, stopped)) == contents(convert(source, tmp_path / "whole"))
 
 
+def test_a_folder_left_where_shards_are_kept_is_removed(source: Path, stopped: Path) -> None:
+    """From a model that was replaced: a kill came before its files were removed."""
+    cache = partial(stopped) / ".cache" / "huggingface"
+    cache.mkdir(parents=True)
+    (cache / "download").touch()
+    assert ".cache" not in contents(convert(source, stopped))
+
+
 def test_a_full_disk_keeps_what_is_finished_and_says_where(
     source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -178,7 +186,7 @@ def test_a_full_disk_keeps_what_is_finished_and_says_where(
         append(self, name, rows)
 
     monkeypatch.setattr(ShardWriter, "append", fill_up)
-    with pytest.raises(ConversionError, match="No space") as caught:
+    with pytest.raises(ConversionError, match=r"No space .*; 0\.\d MB are needed") as caught:
         convert(source, tmp_path / "out")
     assert str(partial(tmp_path / "out")) in (caught.value.hint or "")
     assert (partial(tmp_path / "out") / LEDGER).exists()

@@ -11,16 +11,12 @@ from pathlib import Path
 
 from qwen3_mlx.errors import ModelFileError, UnsupportedModelError
 from qwen3_mlx.model.fields import Fields
+from qwen3_mlx.text.bytelevel_steps import WORDS
 
 PREFIX = "tokenizer.ggml"
 # llama.cpp's types of tokens; one that is unused only fills the embedding up.
 NORMAL, CONTROL, USER_DEFINED, UNUSED = 1, 3, 4, 5
 KNOWN_TYPES = (NORMAL, CONTROL, USER_DEFINED, UNUSED)
-# How Qwen's tokenizer cuts text before BPE, which llama.cpp calls qwen2.
-CUTS = (
-    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}"
-    r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
-)
 END_OF_TEXT = "<|endoftext|>"
 
 
@@ -66,7 +62,7 @@ def _tokenizer(tokens: list[str], types: list[object], merges: list[str]) -> dic
         for n, token in enumerate(tokens)
         if types[n] in (CONTROL, USER_DEFINED)
     ]
-    split = {"type": "Split", "pattern": {"Regex": CUTS}, "behavior": "Isolated", "invert": False}
+    split = {"type": "Split", "pattern": {"Regex": WORDS}, "behavior": "Isolated", "invert": False}
     to_bytes = {
         "type": "ByteLevel",
         "add_prefix_space": False,

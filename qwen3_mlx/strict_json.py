@@ -1,0 +1,74 @@
+"""Strict JSON from strangers: UTF-8, bounded, every key once, nothing that is no value.
+
+Knows JSON. Does not know files, nor what a value means.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from typing import NoReturn
+
+from qwen3_mlx.errors import ModelFileError
+
+# Commas, colons and brackets: nearly every value has one or two. Qwen3's tokenizer.json, the file
+# with the most, has 762,000; twice as many would take more than a second and 200 MB before
+# a file can be refused.
+MARKS = (b",", b":", b"[", b"{")
+MAX_MARKS = 2**20
+
+HALF_A_PAIR = re.compile(rb"\\u[dD][89a-fA-F]")
+"""The escape of a surrogate: half of a character outside the first 65536."""
+
+HINT = "The file is damaged or incomplete: fetch the model again."
+
+
+def parse_json(data: bytes, where: str) -> dict[str, object]:
+    """Parse strict JSON: UTF-8, no NaN, an object at the top, no key twice in any object.
+
+    Args:
+        data: The bytes.
+        where: What they are called in an error message.
+
+    Raises:
+        ModelFileError: They are something else, or too many values.
+    """
+    if sum(map(data.count, MARKS)) > MAX_MARKS:
+        raise ModelFileError(f"{where} holds more than {MAX_MARKS} commas, colons and brackets")
+    try:
+        value = json.loads(
+            data.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant
+        )
+        if HALF_A_PAIR.search(data):
+            _check_characters(value)
+    except (ValueError, RecursionError) as error:
+        raise ModelFileError(f"{where} is not valid JSON: {error}", hint=HINT) from error
+    if not isinstance(value, dict):
+        raise ModelFileError(f"{where} holds no JSON object", hint=HINT)
+    return value
+
+
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        (name, _), *_ = Counter(name for name, _ in pairs).most_common(1)
+        raise ValueError(f"the key {name!r:.80} is there twice")
+    return found
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON number")
+
+
+def _check_characters(value: object) -> None:
+    """Half of a character cannot be written to any file or screen.
+
+    Raises:
+        ValueError: There is one.
+    """
+    try:
+        json.dumps(value, ensure_ascii=False).encode("utf-8")
+    except UnicodeEncodeError as error:
+        half = error.object[error.start]
+        raise ValueError(f"{half!r} is half of a character") from error
