@@ -16,15 +16,24 @@ from typing import Annotated
 import typer
 from typer.core import TyperGroup
 
-from qwen3_mlx.cli.options import LearningMethod, PeerName, PruningMethod, Settings, refusal
+from qwen3_mlx.cli.options import (
+    LearningMethod,
+    PeerName,
+    PruningMethod,
+    Settings,
+    TaskFormat,
+    refusal,
+)
 from qwen3_mlx.cli.origins import (
     Settled,
     settle,
+    with_answering_settings,
     with_loading_settings,
     with_origins,
     with_settings,
 )
 from qwen3_mlx.cli.terminal import Terminal
+from qwen3_mlx.cli.tool_options import AllowOption, McpOption, ToolsOption, ToolWishes
 from qwen3_mlx.errors import Qwen3Error
 
 FAILED = 1
@@ -97,12 +106,16 @@ def chat(
         bool,
         typer.Option(" /--no-history", help="Keep nothing of this chat for the next one."),
     ] = True,
+    tools: ToolsOption = None,
+    mcp: McpOption = None,
+    allow_tools: AllowOption = None,
 ) -> None:
     """Talk with a model and watch it think."""
     from qwen3_mlx.cli import chat as command
 
-    terminal = Terminal.of_process(plain=settings.plain)
-    raise typer.Exit(command.run(settings, terminal, resume=resume, keep=keep))
+    terminal = Terminal.of_process(plain=settings.plain, redact=settings.redact or ())
+    offered = ToolWishes(tools, mcp, allow_tools)
+    raise typer.Exit(command.run(settings, terminal, resume=resume, keep=keep, tools=offered))
 
 
 @app.command()
@@ -130,6 +143,9 @@ def ask(
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="Nothing on standard error but errors.")
     ] = False,
+    tools: ToolsOption = None,
+    mcp: McpOption = None,
+    allow_tools: AllowOption = None,
 ) -> None:
     """Ask one question. The answer alone goes to standard output."""
     from qwen3_mlx.cli import ask as command
@@ -137,10 +153,11 @@ def ask(
     command.run(
         prompt,
         settings,
-        Terminal.of_process(plain=settings.plain, quiet=quiet),
+        Terminal.of_process(plain=settings.plain, quiet=quiet, redact=settings.redact or ()),
         files=files or (),
         thinking_to=thinking_to,
         form=command.form_of(as_json=as_json, as_jsonl=as_jsonl),
+        tools=ToolWishes(tools, mcp, allow_tools),
     )
 
 
@@ -345,6 +362,75 @@ def bench(
         against=against,
         gguf=gguf,
         svg=svg,
+        as_json=as_json,
+    )
+    command.run(settings, Terminal.of_process(plain=settings.plain), wishes)
+
+
+@app.command()
+@with_answering_settings
+def curve(
+    settings: Settings,
+    names: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="TASKS", help="A file of tasks, or demo; with --draw curves that are saved."
+        ),
+    ],
+    budgets: Annotated[
+        str | None,
+        typer.Option("--budgets", metavar="N,N,none", help="The thinking budgets to compare."),
+    ] = None,
+    form: Annotated[
+        TaskFormat | None,
+        typer.Option("--format", help="Of the file; recognised by its fields without it."),
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=1, metavar="N", help="Ask the first N tasks alone.")
+    ] = None,
+    batch: Annotated[
+        int, typer.Option("--batch", min=1, metavar="N", help="Replies at a time.")
+    ] = 8,
+    skip_bad: Annotated[
+        bool, typer.Option("--skip-bad", help="Do without lines that are no tasks.")
+    ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", metavar="FILE", help="Save the curve there, not in curve-MODEL-TASKS.json."
+        ),
+    ] = None,
+    svg: Annotated[
+        Path | None, typer.Option("--svg", metavar="FILE", help="Write the charts to FILE too.")
+    ] = None,
+    draw: Annotated[
+        bool, typer.Option("--draw", help="Measure nothing: show curves that are saved, together.")
+    ] = False,
+    calibrate: Annotated[
+        bool,
+        typer.Option(
+            "--calibrate", help="No curve: find when --budget auto has thought enough, and keep it."
+        ),
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
+) -> None:
+    """Measure how many answers are right within each thinking budget.
+
+    Interrupted, it goes on with the same command.
+    """
+    from qwen3_mlx.cli import curve as command
+
+    wishes = command.Wishes(
+        names=names,
+        draw=draw,
+        budgets=None if budgets is None else command.parse_budgets(budgets),
+        form=form,
+        limit=limit,
+        batch=batch,
+        skip_bad=skip_bad,
+        out=out,
+        svg=svg,
+        calibrate=calibrate,
         as_json=as_json,
     )
     command.run(settings, Terminal.of_process(plain=settings.plain), wishes)

@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING
 
 from qwen3_mlx.cli import keeping, talking, transcripts, wording
 from qwen3_mlx.cli.ahead import reading_ahead
+from qwen3_mlx.cli.call_wording import unfolded
+from qwen3_mlx.cli.calls import Calls
 from qwen3_mlx.cli.commands import is_command, run_command, unescaped
 from qwen3_mlx.cli.completion import completions
+from qwen3_mlx.cli.cover import Cover
 from qwen3_mlx.cli.dial import own_budget
 from qwen3_mlx.cli.editor import Desk, LineSource, line_source
 from qwen3_mlx.cli.filter import clean_line
@@ -20,23 +23,30 @@ from qwen3_mlx.cli.history import NAME, TypedLines
 from qwen3_mlx.cli.interrupt import stop_on_interrupt
 from qwen3_mlx.cli.keyboard import listening
 from qwen3_mlx.cli.loading import finish_saving, open_conversation, open_model, tell_notes
-from qwen3_mlx.cli.options import Settings
+from qwen3_mlx.cli.options import Settings, Show
 from qwen3_mlx.cli.room import make_room
 from qwen3_mlx.cli.state import state_path
+from qwen3_mlx.cli.summing import summary_of
 from qwen3_mlx.cli.terminal import Terminal
-from qwen3_mlx.cli.view import Show, TurnView
+from qwen3_mlx.cli.tool_options import ToolWishes
+from qwen3_mlx.cli.tool_registry import ToolRegistry, opened_tools
+from qwen3_mlx.cli.turnabout import Turnabout
+from qwen3_mlx.cli.view import TurnView
 from qwen3_mlx.cli.welcome import suggestion, welcome
 from qwen3_mlx.errors import ContextOverflowError, Qwen3Error
 
 if TYPE_CHECKING:
     from qwen3_mlx.chat import Conversation
     from qwen3_mlx.events import Reply
+    from qwen3_mlx.generation.mode import Thinking
     from qwen3_mlx.runtime import LLM
 
 INTERRUPTED = 130
 
 
-def run(settings: Settings, terminal: Terminal, *, resume: bool, keep: bool) -> int:
+def run(
+    settings: Settings, terminal: Terminal, *, resume: bool, keep: bool, tools: ToolWishes
+) -> int:
     """Holds a chat. Returns the exit code.
 
     Args:
@@ -44,20 +54,23 @@ def run(settings: Settings, terminal: Terminal, *, resume: bool, keep: bool) -> 
         terminal: Where to.
         resume: Whether to go on with the last conversation.
         keep: Whether what is typed and said is kept for the next time.
+        tools: What the model is offered.
 
     Raises:
-        Qwen3Error: the model cannot be had or loaded, or the input cannot be read.
+        Qwen3Error: the model cannot be had or loaded, a tool or the input cannot be used.
     """
     keep = keep and terminal.conversational
     before = transcripts.last() if resume else None
-    lines = line_source(terminal, TypedLines(state_path(NAME) if keep else None))
-    llm = open_model(settings, terminal)
-    chat = Chat(llm, settings, terminal, lines, keep=keep)
-    welcome(terminal, llm, chat.conversation)
-    if before is not None:
-        keeping.restore(chat, before)
-    code = chat.run()
-    finish_saving(chat.llm, terminal)
+    typed = TypedLines(state_path(NAME) if keep else None, terminal.redaction.text, terminal.aside)
+    lines = line_source(terminal, typed)
+    with opened_tools(tools, terminal) as registry:
+        llm = open_model(settings, terminal)
+        chat = Chat(llm, settings, terminal, lines, keep=keep, tools=registry)
+        welcome(terminal, llm, chat.conversation)
+        if before is not None:
+            keeping.restore(chat, before)
+        code = chat.run()
+        finish_saving(chat.llm, terminal)
     return code
 
 
@@ -70,18 +83,28 @@ class Chat:
         terminal: Where answers go.
         lines: Where questions come from.
         keep: Whether the conversation is kept for the next time.
+        tools: The tools that the model is offered.
     """
 
     def __init__(
-        self, llm: LLM, settings: Settings, terminal: Terminal, lines: LineSource, *, keep: bool
+        self,
+        llm: LLM,
+        settings: Settings,
+        terminal: Terminal,
+        lines: LineSource,
+        *,
+        keep: bool,
+        tools: ToolRegistry,
     ) -> None:
         self.llm = llm
-        self.conversation: Conversation = open_conversation(llm, settings, terminal)
+        self._calls = Calls(terminal, tools) if tools.entries else None
+        self.conversation: Conversation = open_conversation(llm, settings, terminal, self._calls)
         self.terminal = terminal
+        self.tools = tools
         self.model = llm.name
-        self.show = Show.WINDOW
+        self.show = settings.thoughts
         self.thoughts = ""
-        """What the model thought last."""
+        """What the model thought last, if that may be seen."""
         self.last_reply: Reply | None = None
         self._settings = settings
         self._lines = lines
@@ -182,34 +205,58 @@ class Chat:
             llm = open_model(settings, self.terminal)
         except KeyboardInterrupt as error:
             raise Qwen3Error(f"stopped: {self.model} goes on") from error
-        after = open_conversation(llm, settings, self.terminal)
+        after = open_conversation(llm, settings, self.terminal, self._calls)
         after.messages, after.system = before.messages, before.system
         if before.budget.given:
-            after.budget.set(before.budget.limit)
+            after.budget.set(before.budget.setting)
         after.adjust(max_tokens=before.max_tokens, sampling=before.sampling)
         after.thinking = before.thinking
         self.conversation, self.model, self._settings = after, llm.name, settings
         self.llm = llm
 
-    def _play(self, text: str, typed: str) -> bool:
+    def _play(self, text: str, typed: str, thinking: bool | None = None) -> bool:
         messages = len(self.conversation.messages)
-        events = self.conversation.stream(text, typed=typed)
+        self.conversation.private = self.show.private
+        cover = Cover(self.terminal.redaction, private=self.show.private)
+        again = Turnabout(self.conversation.stop)
+        stream = self.conversation.stream(text, typed=typed, thinking=thinking)
+        events = again.watched(cover.events(stream))
         with (
             stop_on_interrupt(self.conversation.stop) as presses,
             own_budget(self.conversation) as budget,
-            TurnView(self.terminal, show=self.show, budget=budget) as view,
+            TurnView(
+                self.terminal, show=self.show, budget=budget, calls=self._calls, again=again
+            ) as view,
             listening(self.terminal, view.press),
         ):
             self.conversation.on_prefill = view.reading
+            if self._calls:
+                self._calls.interrupted = presses.any
             self.last_reply = view.play(events)
-            self.thoughts = self.last_reply.thinking or self.thoughts
+            self.thoughts = unfolded(self.last_reply) or (
+                "" if self.show.private else self.thoughts
+            )
         tell_notes(self.llm, self.terminal)
         self._interrupted = presses.count > 0
         kept = len(self.conversation.messages) > messages
+        if again.other is not None and not presses.count:
+            if kept:
+                self.conversation.undo()
+            return self._play(text, typed, again.other)
         if kept:
             self._switches = ""
             self._keep_for_the_next_time()
+            self._sum_up(text, cover.reply)
         return kept
+
+    def _sum_up(self, question: str, reply: Reply | None) -> None:
+        if reply is None or self.show is not Show.SUMMARY:
+            return
+        summary = summary_of(self.llm, self.terminal, question, reply)
+        if summary:
+            self.conversation.messages[-1]["summary"] = summary
+            self.terminal.aside(f"summary: {summary}")
+            self._keep_for_the_next_time()
 
     def _keep_for_the_next_time(self) -> None:
         if self._keep:
@@ -240,8 +287,8 @@ class Chat:
         elif line.strip():
             self.send(unescaped(line))
 
-    def _thinks(self) -> bool:
-        return self._switches == "/think" or (self._switches == "" and self.conversation.thinks)
+    def _thinks(self) -> Thinking:
+        return self._switches == "/think" if self._switches else self.conversation.thinks
 
     def _toggle(self) -> None:
         self.switch("/no_think" if self._thinks() else "/think")
@@ -252,7 +299,7 @@ class Chat:
         conversation = self.conversation
         return wording.toolbar(
             clean_line(self.model),
-            wording.mode(thinks=self._thinks(), budget=conversation.budget.limit),
+            wording.mode(thinks=self._thinks(), budget=conversation.budget.setting),
             used=conversation.context_used,
             context=conversation.context_length,
             width=self.terminal.console.width,

@@ -1,13 +1,13 @@
 """What can be said with a slash in a chat: all commands, and how one is found.
 
-Knows names and nearest names. What a command does is in `talking` and `keeping`.
+Knows names and nearest names. What a command does is in `talking`, `keeping`, `tool_commands`.
 """
 
 from __future__ import annotations
 
 import difflib
 
-from qwen3_mlx.cli import keeping, talking
+from qwen3_mlx.cli import keeping, talking, tool_commands
 from qwen3_mlx.cli.session import Command, Session
 from qwen3_mlx.cli.tables import aligned
 from qwen3_mlx.errors import UsageError
@@ -18,10 +18,12 @@ KEYS = (
     ('"""', "begins a message of several lines, and ends it"),
     ("Esc Enter", "a new line in the message"),
     ("Tab, Up", "complete a command; what was typed before"),
+    ("y n a", "when a tool is to run: yes, no, always"),
     ("+ - =", "while it thinks: more, less, another budget"),
     ("Space, Esc", "while it thinks: answer now"),
+    ("t", "while it answers, when auto chose: the other way, thinking or not"),
     ("Ctrl-T", "think, or answer at once"),
-    ("Ctrl-O", "read the last thoughts"),
+    ("Ctrl-O", "read the last thoughts and calls"),
     ("Ctrl-X Ctrl-E", "write the message in your editor"),
     ("Ctrl-C", "stop the answer; twice: leave"),
     ("Ctrl-D", "leave"),
@@ -73,6 +75,7 @@ def _exit(session: Session, _argument: str) -> None:
 COMMANDS = (
     *talking.COMMANDS,
     *keeping.COMMANDS,
+    *tool_commands.COMMANDS,
     Command("help", "show this", _help, aliases=("?",)),
     Command("exit", "leave", _exit, aliases=("quit", "q")),
 )

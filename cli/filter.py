@@ -21,6 +21,7 @@ _CONTROLS = "\x00-\x08\x0b-\x1f\x7f-\x9f"
 _SURROGATES = "\ud800-\udfff"
 _SUSPECT = re.compile(f"[{_CONTROLS}{_BIDI}{_SURROGATES}]")
 _DROPPED = re.compile(f"[{_CONTROLS}{_BIDI}]")
+_REORDERING = re.compile(f"[{_BIDI}]")
 _LONE = re.compile(f"[{_SURROGATES}]")
 
 _ESC = "\x1b"
@@ -63,6 +64,14 @@ def clean(text: str) -> str:
 def clean_line(text: str) -> str:
     """A whole text, filtered and on one line: for names, which cannot be trusted to be short."""
     return " ".join(clean(text).split())
+
+
+def uncovered(text: str) -> str:
+    """A text of the same length, with a visible character for each that reorders text.
+
+    For a line that is being edited, of whose characters none may be missing.
+    """
+    return _REORDERING.sub("\ufffd", text)
 
 
 def escaped_json(document: str) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, NewType, TypeAlias
 
+from qwen3_mlx.cli.filter import clean
 from qwen3_mlx.cli.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -76,5 +77,5 @@ def _coloured(line: Line) -> Text:
 def _styled(part: str | Shade, count: int) -> tuple[str, str]:
     """A part of a line that comes so many times in a row, and its style."""
     if isinstance(part, str):
-        return part * count, ""
+        return clean(part) * count, ""
     return ("█" * count, f"#{COLOURS[part - 1]}") if part else (" " * count, "")

@@ -26,6 +26,10 @@ class Presses:
         self._stop = stop
         self.count = 0
 
+    def any(self) -> bool:
+        """Whether Ctrl-C was pressed."""
+        return self.count > 0
+
     def handle(self, _signal: int, _frame: FrameType | None) -> None:
         """The handler of the signal.
 

@@ -12,36 +12,50 @@ import json
 from qwen3_mlx.cli.filter import escaped_json
 from qwen3_mlx.events import (
     AnswerDelta,
+    BudgetChosen,
     Done,
     Event,
     Reply,
+    StepDone,
+    ThinkingChosen,
     ThinkingDelta,
     ThinkingStopped,
     ToolCall,
+    ToolResult,
 )
 
 NAMES: dict[type[Event], str] = {
+    ThinkingChosen: "thinking_chosen",
+    BudgetChosen: "budget_chosen",
     ThinkingDelta: "thinking",
     ThinkingStopped: "thinking_stopped",
     AnswerDelta: "answer",
     ToolCall: "tool_call",
+    ToolResult: "tool_result",
+    StepDone: "step_done",
     Done: "done",
 }
 """What the field `event` says of each kind."""
 
 
-def reply_object(model: str, reply: Reply) -> str:
-    """The one object of `ask --json`."""
-    return escaped_json(json.dumps(_reply(model, reply), ensure_ascii=False, indent=2))
+def reply_object(model: str, reply: Reply, summary: str | None = None) -> str:
+    """The one object of `ask --json`; with a summary, if one was asked for."""
+    return escaped_json(json.dumps(_reply(model, reply, summary), ensure_ascii=False, indent=2))
 
 
-def event_line(model: str, event: Event) -> str:
-    """One line of `ask --jsonl`."""
-    fields = _reply(model, event.reply) if isinstance(event, Done) else dataclasses.asdict(event)
+def event_line(model: str, event: Event, summary: str | None = None) -> str:
+    """One line of `ask --jsonl`; the last one with a summary, if one was asked for."""
+    if isinstance(event, Done):
+        fields = _reply(model, event.reply, summary)
+    else:
+        fields = dataclasses.asdict(event)
     return escaped_json(json.dumps({"event": NAMES[type(event)], **fields}, ensure_ascii=False))
 
 
-def _reply(model: str, reply: Reply) -> dict[str, object]:
+def _reply(model: str, reply: Reply, summary: str | None) -> dict[str, object]:
     fields = dataclasses.asdict(reply)
     del fields["tool_calls"]
-    return {"model": model, **fields}
+    if not reply.steps:
+        del fields["steps"]
+    summed_up = {} if summary is None else {"summary": summary}
+    return {"model": model, **fields, **summed_up}

@@ -6,18 +6,28 @@ Knows files and the clipboard. Does not know how a conversation goes on.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from qwen3_mlx.cli import transcripts, wording
+from qwen3_mlx.cli.cover import covered_messages
 from qwen3_mlx.cli.files import attached
 from qwen3_mlx.cli.session import Command, Session
 from qwen3_mlx.cli.transcripts import Transcript
 from qwen3_mlx.errors import UsageError
 
+if TYPE_CHECKING:
+    from qwen3_mlx.text.pieces import Message
+
 
 def transcript_of(session: Session) -> Transcript:
-    """The conversation as it is now."""
+    """The conversation as it is now, without what is not to be kept."""
     conversation = session.conversation
-    return Transcript(session.model, conversation.budget.limit, list(conversation.messages))
+    return Transcript(session.model, conversation.budget.setting, _messages(session))
+
+
+def _messages(session: Session) -> list[Message]:
+    redaction, private = session.terminal.redaction, session.show.private
+    return covered_messages(session.conversation.messages, redaction, private=private)
 
 
 def restore(session: Session, transcript: Transcript) -> None:
@@ -45,7 +55,7 @@ def _load(session: Session, name: str) -> None:
 
 def _export(session: Session, name: str) -> None:
     path = _path(name, "/export")
-    transcripts.export(session.conversation.messages, path)
+    transcripts.export(_messages(session), path)
     session.terminal.aside(f"written as Markdown: {path}")
 
 
@@ -70,7 +80,13 @@ def _copy(session: Session, _argument: str) -> None:
 
 
 COMMANDS = (
-    Command("save", "keep the conversation, thoughts included", _save, "FILE", takes="file"),
+    Command(
+        "save",
+        "keep the conversation, with the thoughts that are shown",
+        _save,
+        "FILE",
+        takes="file",
+    ),
     Command("load", "go on with one that was saved", _load, "FILE", takes="file"),
     Command("export", "write it as Markdown, for reading", _export, "FILE", takes="file"),
     Command("file", "put a file before the next message", _file, "PATH", takes="file"),

@@ -7,7 +7,7 @@ Loading itself is the library's business.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -16,10 +16,11 @@ from qwen3_mlx.cli.filter import clean_line
 from qwen3_mlx.cli.options import KINDS, Settings
 from qwen3_mlx.cli.stated import flag_name
 from qwen3_mlx.cli.terminal import Terminal
-from qwen3_mlx.errors import ModelNotFoundError, UsageError
+from qwen3_mlx.errors import ModelNotFoundError, ModelTooLargeError, UsageError
 
 if TYPE_CHECKING:
     from qwen3_mlx.chat import Conversation
+    from qwen3_mlx.cli.calls import Calls
     from qwen3_mlx.runtime import LLM
 
 BUNDLED = "tiny"
@@ -51,7 +52,7 @@ def open_model(settings: Settings, terminal: Terminal) -> LLM:
 
 
 def _load(name: str, settings: Settings, terminal: Terminal) -> LLM:
-    with terminal.busy(f"loading {clean_line(name)}"), _flags_named():
+    with terminal.busy(f"loading {clean_line(name)}"), flags_named():
         return qwen3_mlx.load(
             name,
             context=settings.context,
@@ -65,8 +66,16 @@ def _load(name: str, settings: Settings, terminal: Terminal) -> LLM:
         )
 
 
-def open_conversation(llm: LLM, settings: Settings, terminal: Terminal) -> Conversation:
+def open_conversation(
+    llm: LLM, settings: Settings, terminal: Terminal, calls: Calls | None = None
+) -> Conversation:
     """A conversation as the settings want it; says what a person should know about them.
+
+    Args:
+        llm: What answers.
+        settings: How.
+        terminal: Where notes go.
+        calls: Has the tools that are offered, and asks before each call.
 
     Raises:
         UsageError: the settings do not go together or not with this model.
@@ -76,7 +85,9 @@ def open_conversation(llm: LLM, settings: Settings, terminal: Terminal) -> Conve
     given = {name: value for name, value in wishes.items() if value is not None}
     if settings.budget is not None:
         given["budget"] = settings.budget.limit
-    with _flags_named():
+    if calls is not None:
+        given |= {"tools": calls.tools.offered, "approve": calls.approve}
+    with flags_named():
         conversation = llm.chat(**given)
     for note in _notes(llm, conversation, settings):
         terminal.aside(note)
@@ -100,16 +111,22 @@ def finish_saving(llm: LLM, terminal: Terminal) -> None:
 
 
 @contextmanager
-def _flags_named() -> Iterator[None]:
-    """Calls settings in errors what a person calls them here: `--max-tokens`."""
+def flags_named(**others: str) -> Iterator[None]:
+    """Calls arguments in errors what a person calls them here: `--max-tokens`.
+
+    Args:
+        others: The flags of arguments that are no settings, by the arguments' names.
+    """
     try:
         yield
-    except UsageError as error:
-        raise UsageError(_with_flags(error.message), hint=_with_flags(error.hint or "")) from error
+    except (UsageError, ModelTooLargeError) as error:
+        said, hint = (_with_flags(text or "", others) for text in (error.message, error.hint))
+        raise type(error)(said, hint=hint) from error
 
 
-def _with_flags(text: str) -> str:
-    return re.sub(r"\b\w+\b", lambda word: _FLAGS.get(word[0], word[0]), text)
+def _with_flags(text: str, others: Mapping[str, str]) -> str:
+    flags = {**_FLAGS, **others}
+    return re.sub(r"\b\w+\b", lambda word: flags.get(word[0], word[0]), text)
 
 
 def _notes(llm: LLM, conversation: Conversation, settings: Settings) -> list[str]:
@@ -126,6 +143,6 @@ def _notes(llm: LLM, conversation: Conversation, settings: Settings) -> list[str
             f"{llm.expert_slots} of the {llm.config.num_experts} experts of each layer are in "
             "memory; the others are read when they are needed"
         )
-    chosen, thinking = conversation.sampling, conversation.thinking
+    chosen, thinking = conversation.sampling, conversation.thinking is not False
     warning = llm.defaults.warning(thinking=thinking, chosen=chosen)
     return [*notes, warning] if warning else notes

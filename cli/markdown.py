@@ -14,7 +14,7 @@ from rich.syntax import Syntax
 from rich.text import Text
 
 from qwen3_mlx.cli.blocks import Block, BlockSplitter, parser
-from qwen3_mlx.cli.filter import DisplayFilter
+from qwen3_mlx.cli.filter import DisplayFilter, clean
 from qwen3_mlx.cli.region import Region
 
 ROWS = 8
@@ -81,7 +81,8 @@ def _code(block: Block) -> Text:
 def _prose(source: str, console: Console) -> list[Text]:
     lines: list[Text] = []
     for segments in console.render_lines(_Prose(source), pad=False):
-        line = Text.assemble(*((part.text, part.style or "") for part in segments), end="")
+        # Markdown's own escapes, as in `<http://x/%1b>` and `&#x202e;`, are characters only now.
+        line = Text.assemble(*((clean(part.text), part.style or "") for part in segments), end="")
         line.rstrip()
         lines.append(line)
     while lines and not lines[-1]:

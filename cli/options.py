@@ -10,11 +10,15 @@ import inspect
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated, TypeVar, get_type_hints
+from typing import TYPE_CHECKING, Annotated, TypeVar, get_type_hints
 
 import typer
 
 from qwen3_mlx.errors import UsageError
+from qwen3_mlx.generation.thinking import AutoBudget, parse_auto
+
+if TYPE_CHECKING:
+    from qwen3_mlx.generation.mode import Thinking
 
 Result = TypeVar("Result")
 
@@ -24,6 +28,26 @@ class Switch(StrEnum):
 
     ON = "on"
     OFF = "off"
+    AUTO = "auto"
+
+    @property
+    def thinks(self) -> Thinking:
+        """What the library calls it."""
+        return "auto" if self is Switch.AUTO else self is Switch.ON
+
+
+class Show(StrEnum):
+    """What `--thoughts` takes: how much of them is shown."""
+
+    WINDOW = "window"
+    FULL = "full"
+    HIDDEN = "hidden"
+    SUMMARY = "summary"
+
+    @property
+    def private(self) -> bool:
+        """Whether nobody may see them, now or later."""
+        return self in {Show.HIDDEN, Show.SUMMARY}
 
 
 class LearningMethod(StrEnum):
@@ -41,6 +65,16 @@ class PruningMethod(StrEnum):
     FREQUENCY = "frequency"
 
 
+class TaskFormat(StrEnum):
+    """What `--format` of `curve` takes."""
+
+    TASKS = "tasks"
+    GSM8K = "gsm8k"
+    MMLU_REDUX = "mmlu-redux"
+    MATH_500 = "math-500"
+    NEEDLE = "needle"
+
+
 class PeerName(StrEnum):
     """What `--against` takes."""
 
@@ -50,9 +84,9 @@ class PeerName(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """A budget that a person gave: tokens, or None for no end."""
+    """A budget that a person gave: tokens, None for no end, or one that sets itself."""
 
-    limit: int | None
+    limit: int | AutoBudget | None
 
 
 BUDGET_DIGITS = 9
@@ -63,15 +97,17 @@ def parse_budget(text: str) -> Budget:
     """A budget as people write it.
 
     Raises:
-        UsageError: neither a whole number >= 0 nor `none`, or too large a number.
+        UsageError: neither a whole number >= 0 nor `none` nor `auto`, or too large a number.
     """
     word = text.strip().lower()
     if word == "none":
         return Budget(None)
+    if word.startswith("auto"):
+        return Budget(parse_auto(word))
     if not (word.isascii() and word.isdigit()):
         raise UsageError(
             f"{text!r} is no thinking budget",
-            hint="Give a number of tokens, like 512, 0 for no thinking, or none for no end.",
+            hint="Give a number of tokens, like 512, 0 for no thinking, none for no end, or auto.",
         )
     if len(word.lstrip("0")) > BUDGET_DIGITS:
         raise UsageError(
@@ -89,6 +125,16 @@ def refusal(error: typer.BadParameter) -> str:
 def _budget_option(text: str) -> Budget:
     try:
         return parse_budget(text)
+    except UsageError as error:
+        raise typer.BadParameter(f"{error.message}. {error.hint}") from error
+
+
+def _pattern_option(text: str) -> str:
+    """The text as it is, once it is a pattern."""
+    from qwen3_mlx.cli.redact import compiled
+
+    try:
+        return compiled(text).pattern
     except UsageError as error:
         raise typer.BadParameter(f"{error.message}. {error.hint}") from error
 
@@ -126,15 +172,35 @@ class Settings:
             "--budget",
             "-b",
             parser=_budget_option,
-            metavar="N|none",
-            help="Think for at most N tokens. A real Qwen3 loses quality below about 1024.",
+            metavar="N|none|auto",
+            help="Think for at most N tokens; auto: as the prompt needs."
+            " A real Qwen3 loses quality below about 1024.",
         ),
     ] = None
     thinking: Annotated[
-        Switch | None, typer.Option("--thinking", help="Whether to think before answering.")
+        Switch | None,
+        typer.Option(
+            "--thinking", help="Whether to think before answering; auto: not to look things up."
+        ),
     ] = None
     think: Annotated[
         bool | None, typer.Option("--think/--no-think", help="The same, for short.")
+    ] = None
+    thoughts: Annotated[
+        Show,
+        typer.Option(
+            "--thoughts",
+            help="Show their last lines, all, none, or none but one sentence about them.",
+        ),
+    ] = Show.WINDOW
+    redact: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--redact",
+            parser=_pattern_option,
+            metavar="REGEX",
+            help="Show and keep [redacted] for what matches; may be repeated.",
+        ),
     ] = None
     system: Annotated[
         str | None, typer.Option("--system", metavar="TEXT", help="The system prompt.")
@@ -258,9 +324,9 @@ class Settings:
             )
 
     @property
-    def thinks(self) -> bool | None:
+    def thinks(self) -> Thinking | None:
         """The wish behind `--thinking` and its short forms."""
-        return self.think if self.thinking is None else self.thinking is Switch.ON
+        return self.think if self.thinking is None else self.thinking.thinks
 
 
 SHORT_FORMS = {"think": "thinking"}
@@ -273,6 +339,13 @@ LOADING = frozenset(
     {"model", "context", "expert_memory", "draft", "kv_bits", "max_kv", "wired", "offline", "plain"}
 )
 """Settings that matter where a model is loaded and nothing is said to it."""
+
+
+ANSWERING = frozenset(
+    {"model", "context", "expert_memory", "wired", "offline", "plain"}
+    | {"system", "max_tokens", "temp", "top_p", "top_k", "min_p", "seed"}
+)
+"""Settings that matter where many prompts are answered together, within budgets of their own."""
 
 
 def spread(

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from qwen3_mlx.cli.config import read_config
-from qwen3_mlx.cli.options import KINDS, LOADING, SHORT_FORMS, Settings, spread
+from qwen3_mlx.cli.options import ANSWERING, KINDS, LOADING, SHORT_FORMS, Settings, spread
 from qwen3_mlx.cli.stated import Stated, flag_name
 
 VARIABLES = {name: f"QWEN3_MLX_{name.upper()}" for name in KINDS}
@@ -59,6 +59,11 @@ def with_loading_settings(command: Callable[..., None]) -> Callable[..., None]:
     return spread(command, lambda flags: settle(flags).settings, LOADING)
 
 
+def with_answering_settings(command: Callable[..., None]) -> Callable[..., None]:
+    """As `with_settings`, with the options alone that matter where budgets are compared."""
+    return spread(command, lambda flags: settle(flags).settings, ANSWERING)
+
+
 def with_origins(command: Callable[..., None]) -> Callable[..., None]:
     """Spreads the first parameter of a command, a `Settled`, into options."""
     return spread(command, settle)
@@ -72,4 +77,4 @@ def _environment() -> Iterator[Stated]:
     for name, variable in VARIABLES.items():
         text = os.environ.get(variable)
         if text:
-            yield Stated(name, text, variable, variable, "Correct the variable or unset it.")
+            yield Stated(name, (text,), variable, variable, "Correct the variable or unset it.")

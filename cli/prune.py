@@ -7,6 +7,7 @@ import shlex
 from pathlib import Path
 from typing import Any
 
+from qwen3_mlx.checkpoint.recorded import PRUNING
 from qwen3_mlx.cli.convert import left_with_a_word
 from qwen3_mlx.cli.filter import escaped_json
 from qwen3_mlx.cli.options import PruningMethod
@@ -14,7 +15,6 @@ from qwen3_mlx.cli.progress import showing_progress
 from qwen3_mlx.cli.tables import columns
 from qwen3_mlx.cli.terminal import Terminal
 from qwen3_mlx.convert import Pruning, prune
-from qwen3_mlx.convert.prune_card import PRUNING
 from qwen3_mlx.convert.prune_choice import PrunedLayer
 from qwen3_mlx.convert.routing import LayerRouting
 

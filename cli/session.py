@@ -9,11 +9,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from qwen3_mlx.cli.options import Show
 from qwen3_mlx.cli.terminal import Terminal
-from qwen3_mlx.cli.view import Show
 
 if TYPE_CHECKING:
     from qwen3_mlx.chat import Conversation
+    from qwen3_mlx.cli.tool_registry import ToolRegistry
     from qwen3_mlx.events import Reply
 
 
@@ -36,8 +37,12 @@ class Session(Protocol):
         """The name of what answers."""
 
     @property
+    def tools(self) -> ToolRegistry:
+        """The tools that the model is offered, and those that it is not."""
+
+    @property
     def thoughts(self) -> str:
-        """What the model thought last."""
+        """What the model thought last, if that may be seen."""
 
     @property
     def last_reply(self) -> Reply | None:

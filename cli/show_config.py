@@ -82,7 +82,8 @@ def _value(name: str, settings: Settings) -> object:
     if name == "thinking":
         return settings.thinks
     if name == "budget":
-        return settings.budget and settings.budget.limit
+        limit = settings.budget and settings.budget.limit
+        return limit if limit is None or isinstance(limit, int) else str(limit)
     return getattr(settings, name)
 
 
@@ -90,6 +91,8 @@ def _shown(setting: Setting) -> str:
     value = setting.value
     if value is None:
         return "unknown" if setting.name in OF_THE_MODEL else "none"
+    if isinstance(value, list):
+        value = ", ".join(value)
     if isinstance(value, bool):
         return "on" if value else "off"
     return clean_line(str(value))

@@ -28,37 +28,38 @@ class Stated:
 
     Attributes:
         name: Of the setting.
-        text: What its flag would be given.
+        texts: What its flag would be given, once for each.
         origin: What a person calls the place.
         place: What stands before the message of an error.
         advice: What to do about a text that cannot be used.
     """
 
     name: str
-    text: str
+    texts: tuple[str, ...]
     origin: str
     place: str
     advice: str
 
     def value(self) -> object:
-        """The value that the flag would have with this text.
+        """The value that the flag would have with these texts.
 
         Raises:
             UsageError: the flag would not take it.
         """
         try:
-            given = _flags()([self._argument()], standalone_mode=False)
+            arguments = [*map(self._argument, self.texts)]
+            given = _flags()(arguments, standalone_mode=False)
         except typer.BadParameter as error:
             raise self._refused(refusal(error)) from error
         return given[self.name]
 
-    def _argument(self) -> str:
+    def _argument(self, text: str) -> str:
         flag = flag_name(self.name)
         if KINDS[self.name] is not bool:
-            return f"--{flag}={self.text}"
-        form = _SWITCHED.get(self.text.strip().lower())
+            return f"--{flag}={text}"
+        form = _SWITCHED.get(text.strip().lower())
         if form is None:
-            raise self._refused(f"{self.text!r} is neither on nor off")
+            raise self._refused(f"{text!r} is neither on nor off")
         return form.format(flag)
 
     def _refused(self, why: str) -> UsageError:

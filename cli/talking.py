@@ -8,13 +8,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from qwen3_mlx.cli import wording
-from qwen3_mlx.cli.options import parse_budget
+from qwen3_mlx.cli.call_wording import unfolded
+from qwen3_mlx.cli.cover import without_thoughts
+from qwen3_mlx.cli.options import Show, Switch, parse_budget
 from qwen3_mlx.cli.session import Command, Session
-from qwen3_mlx.cli.view import Show
 from qwen3_mlx.errors import UsageError
 
 if TYPE_CHECKING:
     from qwen3_mlx.generation.defaults import SamplingArgs
+    from qwen3_mlx.generation.mode import Thinking
     from qwen3_mlx.text.pieces import Message
 
 WORDS = {True: "/think", False: "/no_think", None: ""}
@@ -50,11 +52,28 @@ def _switch(session: Session, word: str, effect: str, message: str) -> None:
         session.terminal.aside(effect)
 
 
+def _thinking(session: Session, argument: str) -> None:
+    conversation = session.conversation
+    if argument:
+        conversation.think(_kind_of_thinking(argument))
+        session.switch("")
+    budget = conversation.budget.setting
+    session.terminal.aside(wording.mode(thinks=conversation.thinks, budget=budget))
+
+
+def _kind_of_thinking(argument: str) -> Thinking:
+    try:
+        return Switch(argument.lower()).thinks
+    except ValueError as error:
+        hint = "Give on, off, or auto: not to look things up."
+        raise UsageError(f"{argument!r} is no way to think", hint=hint) from error
+
+
 def _budget(session: Session, argument: str) -> None:
     budget = session.conversation.budget
     if argument:
         budget.set(parse_budget(argument).limit)
-    session.terminal.aside(wording.budget(budget.limit))
+    session.terminal.aside(wording.budget(budget.setting))
 
 
 def _thoughts(session: Session, argument: str) -> None:
@@ -71,13 +90,20 @@ def _kind_of_show(word: str) -> Show:
     try:
         return Show(word)
     except ValueError as error:
-        hint = "Give window, full or hidden, or last to read the last ones again."
+        hint = "Give window, full, hidden or summary, or last to read the last ones again."
         raise UsageError(f"{word!r} is no way to show thoughts", hint=hint) from error
 
 
 def show_last_thoughts(session: Session) -> None:
-    """Shows in full what the model thought last."""
-    session.terminal.aside(session.thoughts.strip() or "no thoughts yet")
+    """Shows in full what the model thought last, and the calls in it; no private thoughts."""
+    if not session.show.private:
+        session.terminal.aside(session.thoughts.strip() or "no thoughts yet")
+        return
+    reply = session.last_reply
+    calls = unfolded(without_thoughts(reply)) if reply else ""
+    session.terminal.aside(
+        calls or f"thoughts: {session.show}; /thoughts window shows those to come"
+    )
 
 
 def _system(session: Session, text: str) -> None:
@@ -189,11 +215,19 @@ COMMANDS = (
     Command("think", "think before answering", _think),
     Command("no_think", "answer at once", _no_think, aliases=("no-think", "nothink")),
     Command(
-        "budget", "think for at most N tokens; none: without end", _budget, "N|none", (), ("none",)
+        "thinking", "on, off, or auto: not to look things up", _thinking, "HOW", choices=(*Switch,)
+    ),
+    Command(
+        "budget",
+        "think for at most N tokens; none: without end; auto: as needed",
+        _budget,
+        "N|none|auto",
+        (),
+        ("none", "auto"),
     ),
     Command(
         "thoughts",
-        "window, full or hidden; last: read them again",
+        "window, full, hidden or summary; last: read them again",
         _thoughts,
         "HOW",
         choices=(*Show, "last"),

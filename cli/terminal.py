@@ -11,12 +11,13 @@ import base64
 import io
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, TextIO
 
 from qwen3_mlx.cli.filter import DisplayFilter, clean
+from qwen3_mlx.cli.redact import Redaction
 from qwen3_mlx.errors import UsageError
 
 if TYPE_CHECKING:
@@ -37,6 +38,10 @@ class Terminal:
         stderr: Takes everything else.
         plain: Whether nothing on the screen may be rewritten or coloured; NO_COLOR asks for it too.
         quiet: Whether nothing but errors goes to standard error, and nobody is asked.
+        redact: Patterns of what is to be seen nowhere.
+
+    Raises:
+        UsageError: a pattern cannot be used.
     """
 
     def __init__(
@@ -47,9 +52,13 @@ class Terminal:
         *,
         plain: bool = False,
         quiet: bool = False,
+        redact: Sequence[str] = (),
     ) -> None:
         self.stdin = stdin
         self.plain = plain
+        self.redaction = Redaction(redact)
+        """What is to be seen nowhere. Answers are redacted before they come here, event by event:
+        see `cover`."""
         self._stdout = _forgiving(stdout)
         self._stderr = _forgiving(stderr)
         self._answer_filter = DisplayFilter()
@@ -60,14 +69,18 @@ class Terminal:
         """Whether lines on standard error can be rewritten."""
         self.hears_keys = stdin.isatty() and _is_screen(self._stderr)
         """Whether single keys can be read as they are pressed."""
+        self.can_ask = self.hears_keys and not quiet
+        """Whether somebody can be asked for a key, wherever answers go."""
         self.conversational = stdin.isatty() and _is_screen(self._stdout) and not quiet
         """Whether a person types and reads here."""
 
     @classmethod
-    def of_process(cls, *, plain: bool = False, quiet: bool = False) -> Terminal:
+    def of_process(
+        cls, *, plain: bool = False, quiet: bool = False, redact: Sequence[str] = ()
+    ) -> Terminal:
         """The streams as they are now."""
         streams = _text_input(sys.stdin), _open(sys.stdout), _open(sys.stderr)
-        return cls(*streams, plain=plain, quiet=quiet)
+        return cls(*streams, plain=plain, quiet=quiet, redact=redact)
 
     @cached_property
     def console(self) -> Console:
@@ -119,13 +132,13 @@ class Terminal:
         """Says what went wrong and what can be done."""
         from rich.text import Text
 
-        text = Text.assemble(("Error: ", "bold red"), clean(error.message))
+        text = Text.assemble(("Error: ", "bold red"), clean(self.redaction.text(error.message)))
         self.console.print(text, soft_wrap=not self.live)
         if error.hint:
             self._print(error.hint)
 
     def _print(self, text: str, style: str = "") -> None:
-        self.console.print(clean(text), style=style, soft_wrap=not self.live)
+        self.console.print(clean(self.redaction.text(text)), style=style, soft_wrap=not self.live)
 
     def answer(self, text: str) -> None:
         """Writes a part of an answer to standard output."""
@@ -150,7 +163,7 @@ class Terminal:
 
     def _ask(self, question: str) -> str:
         with self.console.capture() as wrapped:
-            self.console.print(clean(f"{question} "), end="")
+            self.console.print(clean(f"{self.redaction.text(question)} "), end="")
         try:
             self._write(wrapped.get())
             return self.stdin.readline().strip().lower()
@@ -167,7 +180,9 @@ class Terminal:
         if not self.conversational:
             raise UsageError("there is no clipboard here: this is no terminal")
         # OSC 52 of xterm's control sequences: base64, so that nothing in it is obeyed.
-        self._write(f"\x1b]52;c;{base64.b64encode(text.encode()).decode()}\x07")
+        self._write(
+            f"\x1b]52;c;{base64.b64encode(self.redaction.text(text).encode()).decode()}\x07"
+        )
 
     def prompt(self) -> None:
         """Asks a person for a line that the terminal itself edits; a pipe is not asked."""

@@ -6,14 +6,18 @@ Knows the two formats and checks what it reads. Does not know where a person kee
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import indent
 from typing import TYPE_CHECKING, Any, cast
 
+from qwen3_mlx.cli.call_wording import whole
 from qwen3_mlx.cli.files import read_text
+from qwen3_mlx.cli.filter import escaped_json
 from qwen3_mlx.cli.state import replace_file, state_path
-from qwen3_mlx.errors import Qwen3Error, UsageError
+from qwen3_mlx.errors import UsageError
+from qwen3_mlx.generation.thinking import AutoBudget, parse_auto
 
 if TYPE_CHECKING:
     from qwen3_mlx.text.pieces import Message
@@ -28,8 +32,12 @@ FIELDS = {
     "tool_calls": list,
     "thinking": bool,
     "interrupted": bool,
+    "summary": str,
 }
-ROLES = {"system", "user", "assistant", "tool"}
+ROLES = ("system", "user", "assistant", "tool")
+CODE = "    "
+"""Before each line of what is no Markdown."""
+
 HEADINGS = {"system": "System", "user": "You", "assistant": "Qwen3", "tool": "Tool"}
 
 
@@ -39,12 +47,12 @@ class Transcript:
 
     Attributes:
         model: What answered last.
-        budget: Of thinking tokens, None for no end.
-        messages: All of them, thoughts included.
+        budget: Of thinking tokens, None for no end, or one that sets itself.
+        messages: All of them, with the thoughts that may be kept.
     """
 
     model: str
-    budget: int | None
+    budget: int | AutoBudget | None
     messages: list[Message]
 
 
@@ -57,10 +65,10 @@ def save(transcript: Transcript, path: Path) -> None:
     data = {
         "version": VERSION,
         "model": transcript.model,
-        "budget": transcript.budget,
+        "budget": str(budget) if isinstance(budget := transcript.budget, AutoBudget) else budget,
         "messages": transcript.messages,
     }
-    _write(path, json.dumps(data, ensure_ascii=False, indent=2) + "\n")
+    replace_file(path, escaped_json(json.dumps(data, ensure_ascii=False, indent=2)) + "\n")
 
 
 def load(path: Path) -> Transcript:
@@ -77,15 +85,24 @@ def load(path: Path) -> Transcript:
     if not isinstance(data, dict) or not isinstance(data.get("messages"), list):
         raise _no_conversation(path, "it has no messages")
     if data.get("version") != VERSION:
-        raise _no_conversation(path, f"its version is {data.get('version')!r}, not {VERSION}")
+        raise _no_conversation(path, f"its version is {data.get('version')!r:.40}, not {VERSION}")
     for number, message in enumerate(data["messages"], 1):
         _check_message(path, number, message)
-    budget = data.get("budget")
     return Transcript(
         str(data.get("model", "")),
-        budget if type(budget) is int and budget >= 0 else None,
+        _budget(data.get("budget")),
         cast("list[Message]", data["messages"]),
     )
+
+
+def _budget(value: object) -> int | AutoBudget | None:
+    """A budget as it was saved; no end where it makes no sense."""
+    if type(value) is int and value >= 0:
+        return value
+    try:
+        return parse_auto(value) if isinstance(value, str) else None
+    except UsageError:
+        return None
 
 
 def last() -> Transcript:
@@ -108,24 +125,27 @@ def export(messages: Sequence[Message], path: Path) -> None:
     Raises:
         Qwen3Error: It cannot be written.
     """
-    _write(path, "\n\n".join(_section(message) for message in messages) + "\n")
+    replace_file(path, "\n\n".join(_section(message) for message in messages) + "\n")
 
 
 def _section(message: Message) -> str:
     parts = [f"## {HEADINGS.get(message['role'], message['role'])}"]
     if thoughts := (message.get("reasoning_content") or "").strip():
         parts.append(f"<details><summary>Thoughts</summary>\n\n{thoughts}\n\n</details>")
-    parts.append((message.get("content") or "").strip())
+    said = (message.get("content") or "").strip()
+    parts.append(indent(said, CODE) if message["role"] == "tool" else said)
+    parts += [indent(_shown_call(call), CODE) for call in message.get("tool_calls") or ()]
+    if summary := message.get("summary"):
+        parts.append(f"*How it came to this: {summary}*")
     if message.get("interrupted"):
         parts.append("*interrupted*")
     return "\n\n".join(part for part in parts if part)
 
 
-def _write(path: Path, text: str) -> None:
-    try:
-        replace_file(path, text)
-    except OSError as error:
-        raise Qwen3Error(f"{path} cannot be written: {_reason(error)}") from error
+def _shown_call(call: Mapping[str, Any]) -> str:
+    function = call.get("function", call)
+    arguments = function.get("arguments")
+    return whole(function["name"], arguments if isinstance(arguments, dict) else {})
 
 
 def _check_message(path: Path, number: int, message: Any) -> None:
@@ -135,12 +155,18 @@ def _check_message(path: Path, number: int, message: Any) -> None:
         raise _no_conversation(path, f"message {number} has no role or no content")
     for name, value in message.items():
         if name not in FIELDS or not isinstance(value, FIELDS[name]):
-            raise _no_conversation(path, f"message {number} has an unusable field {name!r}")
+            raise _no_conversation(path, f"message {number} has an unusable field {name!r:.40}")
+    if not all(map(_is_call, message.get("tool_calls", ()))):
+        raise _no_conversation(path, f"message {number} has an unusable call of a tool")
+
+
+def _is_call(call: object) -> bool:
+    """Whether it is a call, with or without the `function` wrapper."""
+    function = call.get("function", call) if isinstance(call, dict) else None
+    if not isinstance(function, dict) or not isinstance(function.get("name"), str):
+        return False
+    return isinstance(function.get("arguments", {}), dict | str)
 
 
 def _no_conversation(path: Path, why: str) -> UsageError:
     return UsageError(f"{path} is no saved conversation: {why}", hint="/save writes one.")
-
-
-def _reason(error: Exception) -> str:
-    return (error.strerror if isinstance(error, OSError) else None) or str(error)

@@ -7,17 +7,33 @@ Knows the order of events and where each goes. How thoughts look is the business
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from enum import StrEnum
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol
 
 from qwen3_mlx.chat import last_reply
 from qwen3_mlx.cli import wording
 from qwen3_mlx.cli.dial import KEYS, Dial
+from qwen3_mlx.cli.options import Show
 from qwen3_mlx.cli.terminal import Terminal
-from qwen3_mlx.events import AnswerDelta, Done, Event, Reply, ThinkingDelta, ThinkingStopped
+from qwen3_mlx.cli.turnabout import KEY
+from qwen3_mlx.events import (
+    AnswerDelta,
+    BudgetChosen,
+    Done,
+    Event,
+    Reply,
+    StepDone,
+    ThinkingChosen,
+    ThinkingDelta,
+    ThinkingStopped,
+    ToolCall,
+    ToolResult,
+)
 
 if TYPE_CHECKING:
+    from qwen3_mlx.cli.calls import Calls
+    from qwen3_mlx.cli.turnabout import Turnabout
     from qwen3_mlx.generation.thinking import ThinkingBudget
 
 
@@ -40,24 +56,17 @@ class Thoughts(Protocol):
         """No more thoughts come. May be called again, and without `begin`."""
 
 
-class Show(StrEnum):
-    """How much of the thoughts is shown."""
-
-    WINDOW = "window"
-    FULL = "full"
-    HIDDEN = "hidden"
-
-
 def thoughts_for(terminal: Terminal, show: Show, keys: str) -> Thoughts:
     """The way to show thoughts that fits the terminal."""
     if not terminal.live:
         from qwen3_mlx.cli.plain import NoThoughts, PlainThoughts
 
-        return NoThoughts(terminal) if show is Show.HIDDEN else PlainThoughts(terminal)
+        return NoThoughts(terminal) if show.private else PlainThoughts(terminal)
     from qwen3_mlx.cli.live import FullThoughts, HiddenThoughts, LiveThoughts
 
-    kinds = {Show.WINDOW: LiveThoughts, Show.FULL: FullThoughts, Show.HIDDEN: HiddenThoughts}
-    return kinds[show](terminal, keys)
+    if show.private:
+        return HiddenThoughts(terminal, keys)
+    return FullThoughts(terminal, keys) if show is Show.FULL else LiveThoughts(terminal, keys)
 
 
 class Answer(Protocol):
@@ -109,6 +118,8 @@ class TurnView:
         write_answer: Takes the parts of the answer; by default they go to standard output.
         show: How much of the thoughts.
         budget: Of this turn; keys turn it, see `press`.
+        calls: Shows calls of tools, and asks about them; None where none are offered.
+        again: Hears whether the turn is to begin again; None where it cannot.
     """
 
     def __init__(
@@ -118,16 +129,23 @@ class TurnView:
         *,
         show: Show = Show.WINDOW,
         budget: ThinkingBudget | None = None,
+        calls: Calls | None = None,
+        again: Turnabout | None = None,
     ) -> None:
         self._terminal = terminal
+        self._again = again
         self._dial = None if budget is None else Dial(budget, self._turned)
+        self._calls = calls
         keys = KEYS if self._dial and terminal.hears_keys else ""
-        self._thoughts = thoughts_for(terminal, show, keys)
+        self._new_thoughts = partial(thoughts_for, terminal, show, keys)
+        self._thoughts = self._new_thoughts()
         self._reply = PlainAnswer(write_answer) if write_answer else answer_for(terminal)
         self._begun = False
         self._budget: int | None = None
 
     def __enter__(self) -> TurnView:
+        if self._calls:
+            self._calls.begin(self._pause)
         self._thoughts.begin()
         return self
 
@@ -137,8 +155,9 @@ class TurnView:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._end_thoughts()
-        self._reply.end()
+        if self._calls:
+            self._calls.end()
+        self._pause()
 
     def play(self, events: Iterable[Event]) -> Reply:
         """Shows all events of a turn. Returns its reply."""
@@ -150,7 +169,9 @@ class TurnView:
 
     def press(self, key: str) -> None:
         """A key was pressed, in any thread."""
-        if self._dial:
+        if self._calls and self._calls.asking:
+            self._calls.press(key)
+        elif not (self._again and self._again.press(key)) and self._dial:
             self._dial.press(key)
 
     def show(self, event: Event) -> None:
@@ -158,14 +179,23 @@ class TurnView:
         match event:
             case ThinkingDelta():
                 self._think(event)
+            case ThinkingChosen():
+                key = KEY if self._again and self._terminal.hears_keys else ""
+                self._terminal.aside(wording.chosen(event, key))
+            case BudgetChosen():
+                self._terminal.aside(str(event))
             case ThinkingStopped():
                 self._fold(event)
             case AnswerDelta():
                 self._answer(event.text)
+            case ToolCall():
+                self._call(event)
+            case ToolResult():
+                self._result(event)
+            case StepDone():
+                self._go_on()
             case Done():
                 self._finish(event.reply)
-            case _:
-                pass
 
     def _shown(self, event: Event) -> Event:
         self.show(event)
@@ -174,7 +204,9 @@ class TurnView:
     def _think(self, event: ThinkingDelta) -> None:
         self._budget = event.budget
         if self._dial:
-            self._dial.thought(event.used)  # first: whoever sees the thought may press a key
+            self._dial.thought(
+                event.used, event.budget
+            )  # first: whoever sees the thought may press a key
         self._thoughts.add(event)
 
     def _turned(self) -> None:
@@ -184,7 +216,8 @@ class TurnView:
 
     def _fold(self, event: ThinkingStopped) -> None:
         self._end_thoughts()
-        self._terminal.aside(wording.thought(event, self._budget, self._terminal.width))
+        if event.thinking_tokens or event.reason != "auto":
+            self._terminal.aside(wording.thought(event, self._budget, self._terminal.width))
 
     def _end_thoughts(self) -> None:
         if self._dial:
@@ -198,9 +231,29 @@ class TurnView:
             self._begun = True
             self._reply.write(text)
 
-    def _finish(self, reply: Reply) -> None:
+    def _call(self, event: ToolCall) -> None:
+        self._pause()
+        if self._calls:
+            self._calls.begun(event)
+
+    def _result(self, event: ToolResult) -> None:
+        self._pause()
+        if self._calls:
+            self._calls.over(event)
+
+    def _go_on(self) -> None:
+        """The next step of a chain is read, and thinks anew."""
+        self._begun = False
+        self._thoughts = self._new_thoughts()
+        self._thoughts.begin()
+
+    def _pause(self) -> None:
+        """Leaves the screen tidy, so that something else can be written."""
         self._end_thoughts()
         self._reply.end()
-        ending = wording.ending(reply)
+
+    def _finish(self, reply: Reply) -> None:
+        self._pause()
+        ending = self._again.ending(reply) if self._again else wording.ending(reply)
         if ending:
             self._terminal.aside(ending)

@@ -54,4 +54,4 @@ def suggestion(llm: LLM) -> str:
 
 
 def _mode(conversation: Conversation) -> str:
-    return wording.mode(thinks=conversation.thinks, budget=conversation.budget.limit)
+    return wording.mode(thinks=conversation.thinks, budget=conversation.budget.setting)

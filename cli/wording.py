@@ -6,8 +6,14 @@ its long form when that fits the width and in a short one when it does not.
 
 from __future__ import annotations
 
-from qwen3_mlx.events import Reply, StopThinking, ThinkingStopped
+from typing import TYPE_CHECKING
+
+from qwen3_mlx.events import Reply, StopThinking, ThinkingChosen, ThinkingStopped
 from qwen3_mlx.memory import shown_bytes
+
+if TYPE_CHECKING:
+    from qwen3_mlx.generation.mode import Thinking
+    from qwen3_mlx.generation.thinking import AutoBudget
 
 _STOPPED_BY: dict[StopThinking, str] = {
     "natural": "by itself",
@@ -42,17 +48,23 @@ def progress(used: int, budget: int | None) -> str:
     return tokens(used) if budget is None else f"{used}/{budget}"
 
 
-def budget(limit: int | None) -> str:
+def budget(limit: int | AutoBudget | None) -> str:
     """What a thinking budget stands at."""
+    if limit is not None and not isinstance(limit, int):
+        return f"thinking budget: {limit}"
     if limit == 0:
         return "thinking budget: 0 tokens, so it answers at once"
     return f"thinking budget: {'no end' if limit is None else tokens(limit)}"
 
 
-def mode(*, thinks: bool, budget: int | None) -> str:
+def mode(*, thinks: Thinking, budget: int | AutoBudget | None) -> str:
     """How the next turn begins: `thinks up to 512 tokens`."""
     if not thinks:
         return "answers at once"
+    if thinks == "auto" and budget != 0:
+        return f"{mode(thinks=True, budget=budget)}, but not to look things up"
+    if budget is not None and not isinstance(budget, int):
+        return f"thinks as it needs (budget {budget})"
     if budget == 0:
         return "answers at once (budget 0)"
     return "thinks without end" if budget is None else f"thinks up to {tokens(budget)}"
@@ -72,23 +84,51 @@ def thought(event: ThinkingStopped, budget: int | None, width: int | None = None
         width: Columns there are, None when it does not matter.
     """
     used, time = event.thinking_tokens, seconds(event.seconds)
-    cause = _STOPPED_BY.get(event.reason, "")
+    cause = event.why or _STOPPED_BY.get(event.reason, "")
     of_budget = tokens(used) if budget is None else f"{used} of {tokens(budget)}"
-    long = joined(f"thought for {time}", of_budget, cause and f"stopped {cause}")
+    stopped = f"stopped: {cause}" if event.why else cause and f"stopped {cause}"
+    long = joined(f"thought for {time}", of_budget, stopped)
     if width is None or len(long) <= width:
         return long
     return joined(f"thought {time}", progress(used, budget), cause)
 
 
+def chosen(event: ThinkingChosen, key: str = "") -> str:
+    """What `--thinking auto` chose: `lookup-like: not thinking, /think to change`.
+
+    Args:
+        event: The choice.
+        key: Changes it for this turn; empty where no key is heard.
+    """
+    if event.think:
+        return joined(
+            f"{event.reason}: thinking, /no_think to change", key and f"{key}: answer now"
+        )
+    return joined(f"{event.reason}: not thinking, /think to change", key and f"{key}: think now")
+
+
+def again(*, thinks: bool) -> str:
+    """What is said when a turn begins again in the other way."""
+    return f"again, {'thinking' if thinks else 'not thinking'}"
+
+
 def ending(reply: Reply) -> str | None:
     """What a person should know about the end of a turn, if it was not the model's own."""
     if reply.finish_reason == "user":
-        return "stopped" if reply.answer else "stopped before an answer; the question is forgotten"
+        return _stopped(reply)
     if reply.finish_reason == "length":
         return "cut off: no room is left for more tokens"
     if reply.tool_calls:
         return f"asked for {joined(*(call.name for call in reply.tool_calls))}; no tools run here"
     return None
+
+
+def _stopped(reply: Reply) -> str:
+    if reply.answer:
+        return "stopped"
+    if any(step.results for step in reply.steps):
+        return "stopped before an answer; what the tools said is kept"
+    return "stopped before an answer; the question is forgotten"
 
 
 def statistics(reply: Reply) -> str:

@@ -14,27 +14,37 @@ if TYPE_CHECKING:
     from qwen3_mlx.errors import Qwen3Error
     from qwen3_mlx.events import (
         AnswerDelta,
+        BudgetChosen,
         Done,
         Reply,
+        StepDone,
         ThinkingDelta,
         ThinkingStopped,
         ToolCall,
+        ToolResult,
     )
+    from qwen3_mlx.generation.thinking import AutoBudget
     from qwen3_mlx.loading import load
     from qwen3_mlx.runtime import LLM
+    from qwen3_mlx.tools.tool import Tool
 
     __version__: str
 
 __all__ = [
     "LLM",
     "AnswerDelta",
+    "AutoBudget",
+    "BudgetChosen",
     "Conversation",
     "Done",
     "Qwen3Error",
     "Reply",
+    "StepDone",
     "ThinkingDelta",
     "ThinkingStopped",
+    "Tool",
     "ToolCall",
+    "ToolResult",
     "__version__",
     "load",
 ]
@@ -42,13 +52,18 @@ __all__ = [
 _HOMES = {
     "LLM": "runtime",
     "AnswerDelta": "events",
+    "AutoBudget": "generation.thinking",
+    "BudgetChosen": "events",
     "Conversation": "chat",
     "Done": "events",
     "Qwen3Error": "errors",
     "Reply": "events",
+    "StepDone": "events",
     "ThinkingDelta": "events",
     "ThinkingStopped": "events",
+    "Tool": "tools.tool",
     "ToolCall": "events",
+    "ToolResult": "events",
     "load": "loading",
 }
 _PACKAGES = {"convert"}  # with a public API of their own

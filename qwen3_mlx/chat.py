@@ -5,47 +5,62 @@ Knows when a turn counts and when it is taken back. Does not know arrays, ids or
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from inspect import GEN_CLOSED, GEN_RUNNING, getgeneratorstate
 from threading import Event as Flag
 
 from qwen3_mlx.errors import UsageError
-from qwen3_mlx.events import Done, Event, Reply, ToolCall
+from qwen3_mlx.events import Done, Event, Reply, ThinkingChosen, ToolCall
 from qwen3_mlx.generation.ahead import HandOver, read_ahead
 from qwen3_mlx.generation.defaults import SamplingArgs
-from qwen3_mlx.generation.engine import Answering, Engine, Events
+from qwen3_mlx.generation.engine import Engine, Events
+from qwen3_mlx.generation.mode import Thinking, choose, settled
 from qwen3_mlx.generation.prefix import Prefix
 from qwen3_mlx.generation.prompt import Request
 from qwen3_mlx.generation.thinking import ThinkingBudget
 from qwen3_mlx.text.pieces import Message
 from qwen3_mlx.text.switches import find_switch
+from qwen3_mlx.tools.chain import MAX_STEPS, Chain, Toolbox
+from qwen3_mlx.tools.history import without_thoughts
+from qwen3_mlx.tools.schema import Function, tools_of
+from qwen3_mlx.tools.tool import Tool
 
 
 class Conversation:
     """Turns of a person and a model; one turn at a time.
 
     A turn that fails, or that is stopped before its answer has begun, is taken back; one stopped
-    in its answer is kept as far as it came, marked `"interrupted": True`. Closing the events of a
+    in its answer, or after a tool has been called, is kept as far as it came, marked
+    `"interrupted": True`. Closing the events of a
     turn, or Ctrl-C inside them, is a stop too.
 
     Args:
         engine: Makes the replies.
         budget: Of thinking tokens, for each turn.
         system: The system prompt.
-        thinking: False is hard: `/think` does not turn it on.
+        thinking: False is hard: `/think` does not turn it on. `auto` decides by each message,
+            unless `/think` or `/no_think` holds.
         max_tokens: For each reply; None: as the context allows.
         sampling: What a person chose; the rest is the model's default.
         on_prefill: Called with the tokens of a prompt read and to be read.
+        tools: What the model may call: functions, see `tool_of`, and tools.
+        approve: Asked before each call of a tool; None: all are allowed.
+        max_steps: After so many calls one after the other the model has to answer.
 
     Raises:
-        UsageError: limits that contradict each other, or a sampling value out of range.
+        UsageError: limits that contradict each other, a sampling value out of range, or see
+            `tools_of`.
 
     Attributes:
         budget: May be turned from any thread, also while the model thinks.
         messages: The system prompt and the turns that count; may be changed between turns, as
-            may `thinking`, `max_tokens`, `sampling` and `on_prefill`.
+            may `thinking`, `max_tokens`, `sampling`, `on_prefill`, `tools` and `approve`.
         system: The system prompt that `clear` begins again with.
+        private: Whether thoughts are in the reply alone: from then on `messages` keep none of a
+            turn that is over, and none are saved with what the model has read. May be changed
+            between turns.
     """
 
     def __init__(
@@ -54,10 +69,13 @@ class Conversation:
         *,
         budget: ThinkingBudget,
         system: str | None = None,
-        thinking: bool = True,
+        thinking: Thinking = True,
         max_tokens: int | None = None,
         sampling: SamplingArgs | None = None,
         on_prefill: Callable[[int, int], None] | None = None,
+        tools: Sequence[Tool | Function] = (),
+        approve: Callable[[ToolCall], bool] | None = None,
+        max_steps: int = MAX_STEPS,
     ) -> None:
         self.budget = budget
         self.messages = opening(system)
@@ -66,6 +84,10 @@ class Conversation:
         self.max_tokens = max_tokens
         self.sampling: SamplingArgs = sampling or {}
         self.on_prefill = on_prefill
+        self.tools = tools_of(tools)
+        self.approve = approve
+        self.private = False
+        self._max_steps = max_steps
         self._engine = engine
         self._prefix = Prefix(engine.model, engine.prompts)
         self._hand_over = HandOver()
@@ -79,16 +101,28 @@ class Conversation:
         return self._engine.context_length
 
     @property
-    def thinks(self) -> bool:
+    def thinks(self) -> Thinking:
         """Whether the next turn thinks, if nothing in its message says otherwise."""
-        return self.thinking and self._switch is not False
+        return self._wanted(None)
 
     @property
     def context_used(self) -> int:
         """Tokens that the model has read or written in the last turn, its prompt included."""
         return self._prefix.used
 
-    def stream(self, text: str, *, typed: str | None = None) -> Events:
+    def think(self, thinking: Thinking) -> None:
+        """Set `thinking`, and forget the switches that were typed; one in the system prompt stays.
+
+        Raises:
+            UsageError: it is neither true nor false nor `auto`.
+        """
+        self.thinking = settled(thinking, None)
+        for message in self.messages:
+            message.pop("thinking", None)
+
+    def stream(
+        self, text: str, *, typed: str | None = None, thinking: bool | None = None
+    ) -> Events:
         """Say something and get the reply as it comes. A turn still under way is ended.
 
         Reading ahead stops for it.
@@ -97,6 +131,7 @@ class Conversation:
             text: The message.
             typed: The part of it that a person typed, where `/think` and `/no_think` count;
                 None: all of it.
+            thinking: Whether this turn thinks, whatever else says so; None: as it is set.
 
         Raises:
             UsageError: (with the first event) see `Answering`; or, at once, a turn is under way in
@@ -107,12 +142,14 @@ class Conversation:
         switch = find_switch(text if typed is None else typed)
         with self._between_turns():
             self._stop = Flag()
-            self._running = self._turn(_question(text, switch), self._stop)
+            wanted = self._wanted(switch) if thinking is None else thinking
+            mode = choose(text, typed) if wanted == "auto" else wanted
+            self._running = self._turn(_question(text, switch), mode, self._stop)
             return self._running
 
-    def send(self, text: str, *, typed: str | None = None) -> Reply:
+    def send(self, text: str, *, typed: str | None = None, thinking: bool | None = None) -> Reply:
         """Say something and wait for the whole reply; arguments and errors as for `stream`."""
-        return last_reply(self.stream(text, typed=typed))
+        return last_reply(self.stream(text, typed=typed, thinking=thinking))
 
     def read_ahead(self, cancelled: Callable[[], bool] = lambda: False) -> bool:
         """Let the model read what the next prompt is sure to begin with: the old thoughts are gone.
@@ -135,7 +172,8 @@ class Conversation:
         with self._hand_over.reading() as taken:
             if self._under_way:
                 return False
-            request = self._request(list(self.messages), self._switch, self._stop)
+            thinks = self.thinks is not False
+            request = self._request(list(self.messages), thinks, self._stop)
             return read_ahead(
                 self._engine.writer(), request, self._prefix, lambda: taken() or cancelled()
             )
@@ -207,45 +245,60 @@ class Conversation:
         """Where in the messages each turn begins."""
         return [i for i, message in enumerate(self.messages) if message.get("role") == "user"]
 
-    def _check(self) -> None:
-        self._engine.check(self._request([], self._switch, self._stop))
+    def _toolbox(self) -> Toolbox:
+        return Toolbox(tools_of(self.tools), self.approve, self._max_steps)
 
-    def _turn(self, question: Message, stop: Flag) -> Events:
-        said = question.get("thinking")
-        switch = self._switch if said is None else said
-        request = self._request([*self.messages, question], switch, stop)
-        answering = Answering(self._engine, request, self._prefix)
+    def _check(self) -> None:
+        self._toolbox()
+        self._engine.check(self._request([], self.thinks is not False, self._stop))
+
+    def _wanted(self, switch: bool | None) -> Thinking:
+        """Whether a turn thinks in which this was typed; `auto` where its message is to decide."""
+        return settled(self.thinking, self._switch if switch is None else switch)
+
+    def _turn(self, question: Message, mode: bool | ThinkingChosen, stop: Flag) -> Events:
+        thinks = mode.think if isinstance(mode, ThinkingChosen) else mode
+        request = self._request([*self.messages, question], thinks, stop)
+        chain = Chain(self._engine, request, self._prefix, self._toolbox())
         concluded = False
         try:
-            with closing(answering.events()) as events:
+            if isinstance(mode, ThinkingChosen) and self._could_think(request):
+                yield mode
+            with closing(chain.events()) as events:
                 for event in events:
                     if isinstance(event, Done):
                         concluded = True
-                        self._conclude(question, event.reply)
+                        self._conclude(question, chain)
                         self._running = None
                     yield event
         except (GeneratorExit, KeyboardInterrupt):
             if not concluded:
-                self._conclude(question, answering.reply())
+                self._conclude(question, chain)
             raise
 
-    def _request(self, messages: list[Message], switch: bool | None, stop: Flag) -> Request:
+    def _could_think(self, request: Request) -> bool:
+        return self._engine.writer().may_think(replace(request, thinking=True))
+
+    def _request(self, messages: list[Message], thinks: bool, stop: Flag) -> Request:
         return Request(
             messages=messages,
             budget=self.budget,
-            thinking=self.thinking and switch is not False,
+            thinking=thinks,
             max_tokens=self.max_tokens,
             sampling=self.sampling,
             on_prefill=self.on_prefill,
             stopped=stop.is_set,
+            private=self.private,
+            tools=[tool.schema for tool in self.tools],
         )
 
-    def _conclude(self, question: Message, reply: Reply) -> None:
-        """Keep the turn, unless it was stopped before it came to an answer."""
-        stopped = reply.finish_reason == "user"
-        if stopped and not (reply.answer or reply.tool_calls):
-            return
-        self.messages += [question, assistant_message(reply)]
+    def _conclude(self, question: Message, chain: Chain) -> None:
+        """Keep the turn, unless it was stopped before it came to an answer or a result."""
+        if messages := chain.messages():
+            self._keep([question, *messages])
+
+    def _keep(self, turn: list[Message]) -> None:
+        self.messages += [*map(without_thoughts, turn)] if self.private else turn
 
     @property
     def _under_way(self) -> bool:
@@ -280,25 +333,6 @@ def opening(system: str | None) -> list[Message]:
     return [] if system is None else [{"role": "system", "content": system}]
 
 
-def assistant_message(reply: Reply) -> Message:
-    """A reply as a message of the history, with the thoughts apart."""
-    message: Message = {
-        "role": "assistant",
-        "content": reply.answer,
-        "reasoning_content": reply.thinking,
-    }
-    if reply.tool_calls:
-        message["tool_calls"] = [_call(call) for call in reply.tool_calls]
-    if reply.finish_reason == "user":
-        message["interrupted"] = True
-    return message
-
-
 def last_reply(events: Iterable[Event]) -> Reply:
     """Run events to their end; the reply of their `Done`."""
     return next(event.reply for event in events if isinstance(event, Done))
-
-
-def _call(call: ToolCall) -> dict[str, object]:
-    function = {"name": call.name, "arguments": dict(call.arguments)}
-    return {"type": "function", "function": function}

@@ -5,6 +5,14 @@ Knows exit codes and hints. Does not print, does not exit, imports nothing of th
 
 from __future__ import annotations
 
+import errno
+import sys
+
+LONGEST = 3000
+"""Characters of a message for people: names from a file may be of any length."""
+
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+
 
 class Qwen3Error(Exception):
     """Base of everything this package raises on purpose.
@@ -15,10 +23,11 @@ class Qwen3Error(Exception):
     """
 
     exit_code = 1
+    longest = LONGEST
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
-        super().__init__(message)
-        self.message = message
+        self.message = _bounded(message, self.longest)
+        super().__init__(self.message)
         self.hint = hint
 
 
@@ -64,3 +73,31 @@ class NonFiniteError(ModelFileError):
 
 class ConversionError(Qwen3Error):
     """A conversion could not be finished; the destination was not created (exit code 1)."""
+
+
+class ToolError(Qwen3Error):
+    """A tool could not do what it was asked; the message is for the model (exit code 1)."""
+
+    longest = sys.maxsize
+
+
+def _bounded(message: str, longest: int) -> str:
+    """A message with its beginning and its end, which say where and what."""
+    if len(message) <= longest:
+        return message
+    return f"{message[: longest // 2]} ... {message[-longest // 3 :]}"
+
+
+def write_error(path: object, error: OSError, nbytes: int) -> Qwen3Error:
+    """A file could not be written; whatever was under its name before is still there.
+
+    Args:
+        path: Of the file.
+        error: What the system said.
+        nbytes: How many were to be written.
+    """
+    needed = f"; {nbytes:,} bytes are needed" if nbytes else ""
+    return Qwen3Error(
+        f"{path} cannot be written: {error.strerror or error}{needed}",
+        hint="Free some space on that disk." if error.errno in FULL else None,
+    )

@@ -10,16 +10,20 @@ from time import perf_counter
 
 import mlx.core as mx
 
+from qwen3_mlx.checkpoint.companions import check_companions
 from qwen3_mlx.checkpoint.expert_memory import parse_expert_memory
 from qwen3_mlx.checkpoint.hub import Source, resolve
 from qwen3_mlx.checkpoint.load import Checkpoint, LoadedModel, open_checkpoint
 from qwen3_mlx.checkpoint.prompt_arrays import plain_layout
 from qwen3_mlx.checkpoint.prompt_folder import PromptFolder, default_folder
-from qwen3_mlx.checkpoint.prompt_identity import model_identity
+from qwen3_mlx.checkpoint.prompt_identity import model_identity, weights_identity
 from qwen3_mlx.checkpoint.prompt_store import PromptStore
+from qwen3_mlx.checkpoint.recorded import check_recorded
 from qwen3_mlx.errors import UsageError
 from qwen3_mlx.fitting import Fitting, counted_tokens
 from qwen3_mlx.generation import defaults
+from qwen3_mlx.generation.calibration import CAUTIOUS, Calibration
+from qwen3_mlx.generation.calibration_file import own_folder, own_path, read_of, shipped_path
 from qwen3_mlx.generation.defaults import Defaults
 from qwen3_mlx.generation.drafting import DraftModel, PromptLookup
 from qwen3_mlx.generation.speculation import Drafting
@@ -50,6 +54,7 @@ def load(
     max_kv: int | None = None,
     save_cache: bool = False,
     wired: bool = False,
+    calibration: Path | None = None,
 ) -> LLM:
     """Load a model.
 
@@ -73,6 +78,9 @@ def load(
         wired: Whether macOS is asked to keep the model's memory resident, for the whole process;
             others tie it to kernel panics (see `qwen3_mlx.memory.wire_memory`). Nothing happens
             without Metal.
+        calibration: A file that `qwen3-mlx curve --calibrate` wrote, for the budget `auto`; None:
+            the one that a person made of this model, else the one that came with it, else a
+            cautious one.
 
     Raises:
         ModelNotFoundError: not on this machine, with the command that fetches it.
@@ -84,10 +92,13 @@ def load(
     start = perf_counter()
     memory = None if expert_memory is None else parse_expert_memory(expert_memory)
     source = resolve(name, offline=offline)
+    check_companions(source.path)
     checkpoint = open_checkpoint(source.path)
     tokenizer = load_tokenizer(source.path, vocab_size=checkpoint.config.vocab_size)
     template = load_template(source.path, tokenizer)
     settings = model_defaults(source, template)
+    check_recorded(source.path)
+    calibrated = find_calibration(source, checkpoint, calibration)
     cache = layer_cache(checkpoint.config, kv_bits, max_kv)
     if save_cache and cache is not KVCache:
         raise UsageError(
@@ -122,6 +133,7 @@ def load(
         prefill_chunk=prefill_chunk,
         drafting=_drafting(draft, tokenizer, offline=offline),
         prompts=_prompts(source.path, checkpoint, loaded, tokenizer) if save_cache else None,
+        calibration=calibrated,
         load_seconds=perf_counter() - start,
     )
 
@@ -148,6 +160,33 @@ def _prompts(
     identity = model_identity(folder, checkpoint, loaded.config, dtype)
     layout = plain_layout(identity, loaded.config, dtype)
     return PromptStore(PromptFolder(default_folder()), layout, tokenizer.control.im_start)
+
+
+def identity(folder: Path) -> str:
+    """What tells a model's files from those of all others, wherever they lie.
+
+    Raises:
+        ModelFileError: its files are damaged, incomplete or contradict each other.
+    """
+    return weights_identity(folder, open_checkpoint(folder))
+
+
+def find_calibration(source: Source, checkpoint: Checkpoint, path: Path | None) -> Calibration:
+    """What is known about a model for a budget that sets itself; `path` before all else.
+
+    Raises:
+        UsageError: a file is no calibration, or another model's.
+    """
+    if path is not None:
+        return read_of(path, weights_identity(source.path, checkpoint))
+    shipped = shipped_path(source.path.name)
+    ships = source.kind == "bundled" and shipped.is_file()
+    if not (ships or own_folder().is_dir()):
+        return CAUTIOUS
+    own = own_path(weights_identity(source.path, checkpoint))
+    if own.is_file():
+        return read_of(own, own.stem)
+    return read_of(shipped, own.stem) if ships else CAUTIOUS
 
 
 def model_defaults(source: Source, template: ChatTemplate) -> Defaults:

@@ -7,7 +7,7 @@ formats, arrays or screens.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 from typing import Unpack, cast
@@ -15,20 +15,26 @@ from typing import Unpack, cast
 from qwen3_mlx.chat import Conversation, last_reply, opening
 from qwen3_mlx.checkpoint.hub import Source
 from qwen3_mlx.errors import UsageError
-from qwen3_mlx.events import Done, Reply
+from qwen3_mlx.events import Done, Reply, ToolCall
 from qwen3_mlx.generation.batch import BATCH_SIZE, Batch, IndexedEvents, naming
 from qwen3_mlx.generation.batch_args import BatchSamplingArgs, Each, check_prompts, for_each
+from qwen3_mlx.generation.batch_limits import check_budget
 from qwen3_mlx.generation.defaults import SamplingArgs
-from qwen3_mlx.generation.engine import Answering, Engine
+from qwen3_mlx.generation.engine import Engine
+from qwen3_mlx.generation.explain import explain, plain_account
+from qwen3_mlx.generation.mode import Thinking, choose, settled
 from qwen3_mlx.generation.prefix import Prefix
 from qwen3_mlx.generation.prompt import Request
 from qwen3_mlx.generation.raw import continue_ids
 from qwen3_mlx.generation.sampling import SamplingOptions
-from qwen3_mlx.generation.thinking import ThinkingBudget
+from qwen3_mlx.generation.thinking import Limit, ThinkingBudget
 from qwen3_mlx.model.config import Qwen3Config
 from qwen3_mlx.text.pieces import Message
 from qwen3_mlx.text.qwen3_format import is_tool_result
 from qwen3_mlx.text.switches import latest_switch
+from qwen3_mlx.tools.chain import MAX_STEPS, Chain, Toolbox
+from qwen3_mlx.tools.schema import Function, tools_of
+from qwen3_mlx.tools.tool import Tool
 
 BUNDLED_BUDGET = 512
 LOOKUP = "lookup"
@@ -44,8 +50,8 @@ class Default(Enum):
 class RequestArgs(SamplingArgs, total=False):
     """What may be said of one prompt."""
 
-    thinking: bool
-    budget: int | Default | None
+    thinking: Thinking
+    budget: Limit | Default
     max_tokens: int | None
     system: str | None
 
@@ -53,8 +59,8 @@ class RequestArgs(SamplingArgs, total=False):
 class BatchArgs(BatchSamplingArgs, total=False):
     """What may be said of all prompts of a batch, or of each; see `LLM.generate_batch`."""
 
-    thinking: Each[bool]
-    budget: Each[int | Default | None]
+    thinking: Each[Thinking]
+    budget: Each[Limit | Default]
     max_tokens: Each[int | None]
     system: Each[str | None]
 
@@ -84,32 +90,43 @@ class LLM(Engine):
         self,
         prompt: str | Sequence[Message],
         *,
-        thinking: bool = True,
-        budget: int | Default | None = Default.BUDGET,
+        thinking: Thinking = True,
+        budget: Limit | Default = Default.BUDGET,
         max_tokens: int | None = None,
         system: str | None = None,
         on_prefill: Callable[[int, int], None] | None = None,
+        tools: Sequence[Tool | Function] = (),
+        approve: Callable[[ToolCall], bool] | None = None,
+        max_steps: int = MAX_STEPS,
         **sampling: Unpack[SamplingArgs],
     ) -> Reply:
         """Answer one prompt.
 
         Args:
             prompt: What a person says, or the messages of a conversation.
-            thinking: False for an answer at once; also `/no_think` in what a person says.
-            budget: Tokens of thinking at most, 0 for none, None for no end.
+            thinking: False for an answer at once; also `/no_think` in what a person says. `auto`
+                decides by what is said last, unless `/think` or `/no_think` holds.
+            budget: Tokens of thinking at most, 0 for none, None for no end; `auto`, or an
+                `AutoBudget` for some of its parts, for one that sets itself.
             max_tokens: Of thoughts, stop instruction and answer; None: as the context allows.
             system: The system prompt; not together with one in the messages.
             on_prefill: Called with the tokens of the prompt read and to be read.
+            tools: What the model may call before it answers: functions, see `tool_of`, and tools.
+                Budget and `max_tokens` are then for all steps together.
+            approve: Asked before each call of a tool; None: all are allowed.
+            max_steps: After so many calls one after the other the model has to answer.
             sampling: `temp`, `top_p`, `top_k`, `min_p`, `presence_penalty`, `repetition_penalty`,
                 `seed`; the model's default where absent or None.
 
         Raises:
-            UsageError: messages or limits that make no sense, or a value out of range.
+            UsageError: messages or limits that make no sense, a value out of range, or see
+                `tools_of`.
             ContextOverflowError: the prompt is longer than the context.
             NonFiniteError: the model's numbers are not finite.
         """
         _check_names("generate", sampling)
-        request = self._request(
+        toolbox = Toolbox(tools_of(tools), approve, max_steps)
+        request = self.request(
             prompt,
             thinking=thinking,
             budget=budget,
@@ -118,7 +135,9 @@ class LLM(Engine):
             on_prefill=on_prefill,
             **sampling,
         )
-        return last_reply(Answering(self, request, Prefix(self.model, self.prompts)).events())
+        request = replace(request, tools=[tool.schema for tool in toolbox.tools])
+        prefix = Prefix(self.model, self.prompts)
+        return last_reply(Chain(self, request, prefix, toolbox).events())
 
     def generate_batch(
         self,
@@ -167,17 +186,21 @@ class LLM(Engine):
         for index, arguments in enumerate(for_each(len(prompts), each)):
             with naming(index):
                 given = cast(RequestArgs, arguments)
-                requests.append(self._request(prompts[index], **given))
+                requests.append(self.request(prompts[index], **given))
+                check_budget(requests[-1].budget)
         return Batch(self, requests, batch_size).events()
 
     def chat(
         self,
         *,
         system: str | None = None,
-        thinking: bool = True,
-        budget: int | Default | None = Default.BUDGET,
+        thinking: Thinking = True,
+        budget: Limit | Default = Default.BUDGET,
         max_tokens: int | None = None,
         on_prefill: Callable[[int, int], None] | None = None,
+        tools: Sequence[Tool | Function] = (),
+        approve: Callable[[ToolCall], bool] | None = None,
+        max_steps: int = MAX_STEPS,
         **sampling: Unpack[SamplingArgs],
     ) -> Conversation:
         """Begin a conversation; arguments and errors as for `generate`."""
@@ -190,7 +213,35 @@ class LLM(Engine):
             max_tokens=max_tokens,
             sampling=sampling,
             on_prefill=on_prefill,
+            tools=tools,
+            approve=approve,
+            max_steps=max_steps,
         )
+
+    def explain(
+        self, question: str, reply: Reply, *, stopped: Callable[[], bool] = lambda: False
+    ) -> str:
+        """One sentence about how a reply came to its answer, asked of the model without thinking.
+
+        It repeats neither a passage of the thoughts, nor a number or a rare word that only they
+        have: where the model's sentence does, and for the bundled models, which know no such
+        sentences, the count of tokens stands in its place. Other words of the thoughts may be in
+        it. Conversations are left as they are.
+
+        Args:
+            question: What was answered.
+            reply: The answer, with its thoughts.
+            stopped: Asked at every token whether to give it up.
+
+        Returns:
+            The sentence; nothing where nothing was thought, or when it was given up.
+
+        Raises:
+            NonFiniteError: the model's numbers are not finite.
+        """
+        if self.source.kind == "bundled":
+            return plain_account(reply) if reply.thinking else ""
+        return explain(self, question, reply, stopped)
 
     def stream_ids(
         self, ids: Sequence[int], max_tokens: int = 64, temp: float = 0.0
@@ -204,28 +255,33 @@ class LLM(Engine):
         """
         return continue_ids(self, ids, max_tokens, SamplingOptions(temperature=temp))
 
-    def _request(
+    def request(
         self,
         prompt: str | Sequence[Message],
         *,
-        thinking: bool = True,
-        budget: int | Default | None = Default.BUDGET,
+        thinking: Thinking = True,
+        budget: Limit | Default = Default.BUDGET,
         max_tokens: int | None = None,
         system: str | None = None,
         on_prefill: Callable[[int, int], None] | None = None,
         **sampling: Unpack[SamplingArgs],
     ) -> Request:
+        """What `generate` asks of the engine; arguments as there.
+
+        Raises:
+            UsageError: two system prompts, or a budget that is none.
+        """
         messages = _messages(prompt, system)
         return Request(
             messages=messages,
             budget=self._budget(budget),
-            thinking=thinking and latest_switch(_switching(messages)) is not False,
+            thinking=_thinks(thinking, messages),
             max_tokens=max_tokens,
             sampling=sampling,
             on_prefill=on_prefill,
         )
 
-    def _budget(self, budget: int | Default | None) -> ThinkingBudget:
+    def _budget(self, budget: Limit | Default) -> ThinkingBudget:
         if isinstance(budget, Default):
             return ThinkingBudget(self.defaults.budget, given=False)
         return ThinkingBudget(budget)
@@ -246,6 +302,20 @@ def _messages(prompt: str | Sequence[Message], system: str | None) -> list[Messa
     if system is not None and prompt and prompt[0].get("role") == "system":
         raise UsageError("there are two system prompts", hint="Leave one of them out.")
     return [*opening(system), *prompt]
+
+
+def _thinks(thinking: Thinking, messages: Sequence[Message]) -> bool:
+    """Whether the reply to the last message thinks."""
+    wanted = settled(thinking, latest_switch(_switching(messages)))
+    if wanted != "auto":
+        return wanted
+    said = [m for m in messages if m.get("role") == "user" and not is_tool_result(_content(m))]
+    return choose(_content(said[-1]) if said else "").think
+
+
+def _content(message: Message) -> str:
+    content = message.get("content")
+    return content if isinstance(content, str) else ""
 
 
 def _switching(messages: Sequence[Message]) -> Iterator[str]:

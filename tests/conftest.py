@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import gzip
-import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import mlx.core as mx
 import pytest
 
+from tests import real_tokenizer
 from tests.fake_hub import FakeHub
 
 NO_METAL = pytest.mark.skip(reason="needs Apple silicon with Metal")
@@ -43,27 +41,7 @@ def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[FakeHub]:
 @pytest.fixture(scope="session")
 def real_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the tokenizer that Qwen publishes, if this machine has it."""
-    source = next(filter(None, map(_tokenizer_file, _real_places())), None)
-    if source is None:
+    folder = real_tokenizer.unpacked(tmp_path_factory.mktemp("real"))
+    if folder is None:
         pytest.skip("needs Qwen3's own tokenizer: set QWEN3_MLX_TOKENIZER to its folder")
-    if source.suffix != ".gz":
-        return source.parent
-    path = tmp_path_factory.mktemp("real")
-    (path / "tokenizer.json").write_bytes(gzip.decompress(source.read_bytes()))
-    shutil.copy(source.with_name("tokenizer_config.json"), path)
-    return path
-
-
-def _real_places() -> Iterator[Path]:
-    from huggingface_hub.constants import HF_HUB_CACHE
-
-    if named := os.environ.get("QWEN3_MLX_TOKENIZER"):
-        yield Path(named)
-    yield Path(__file__).parents[2] / "shared" / "qwen3-tokenizer"
-    yield from sorted(Path(HF_HUB_CACHE).glob("models--Qwen--Qwen3-*B/snapshots/*"))
-
-
-def _tokenizer_file(folder: Path) -> Path | None:
-    files = (folder / name for name in ("tokenizer.json", "tokenizer.json.gz"))
-    has_config = (folder / "tokenizer_config.json").is_file()
-    return next((file for file in files if has_config and file.is_file()), None)
+    return folder

@@ -10,9 +10,10 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "qwen3_mlx"
 # From the top of the house to its ground, as CONTRIBUTING.md has it.
 ROOMS = (
-    *("cli", "convert", "measure", "loading", "fitting", "runtime", "chat", "generation"),
+    *("cli", "convert", "measure", "evaluation", "loading", "fitting", "runtime", "chat"),
+    *("tools", "generation"),
     *("text", "health", "memory"),
-    *("checkpoint", "model", "bundled", "events", "errors", "environment"),
+    *("checkpoint", "model", "bundled", "events", "strict_json", "errors", "environment"),
 )
 # Neither knows of the other: strings here, arrays there.
 STRANGERS = {("text", "memory"), ("text", "checkpoint"), ("text", "model")}

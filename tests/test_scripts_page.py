@@ -65,6 +65,8 @@ def test_the_fields_of_every_event_are_listed() -> None:
     expected["done"] = ["model", *(name for name in names(events.Reply) if name != "tool_calls")]
     expected["usage"] = names(events.Usage)
     expected["timing"] = names(events.Timing)
+    expected["auto"] = names(events.AutoReport)
+    expected["steps"] = names(events.Step)
     assert expected == FIELDS
 
 

@@ -65,8 +65,8 @@ def _byte_level_model(path: Path, data: dict[str, object]) -> dict[str, object]:
         raise ModelFileError(f"{path} has no model or no decoder")
     if model.get("type", "BPE") != "BPE" or decoder.get("type") != "ByteLevel":
         raise UnsupportedModelError(
-            f"{path} holds a {model.get('type')} model with a {decoder.get('type')} decoder;"
-            " only byte-level BPE is supported"
+            f"{path} holds a {model.get('type')!s:.40} model with a"
+            f" {decoder.get('type')!s:.40} decoder; only byte-level BPE is supported"
         )
     return model
 

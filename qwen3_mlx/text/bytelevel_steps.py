@@ -2,7 +2,8 @@
 
 Knows the JSON of the tokenizers library's normalizers and pre-tokenizers. Only steps of these
 kinds reach the library, because others drop or replace text, and some stop the process with a
-panic where their settings are wrong.
+panic where their settings are wrong. Nor does a stranger's pattern reach it: there are some that
+take for ever on a few words, or a panic.
 """
 
 from __future__ import annotations
@@ -11,7 +12,13 @@ from pathlib import Path
 
 from qwen3_mlx.errors import UnsupportedModelError
 
-_NORMAL_FORMS = frozenset({"NFC", "NFD", "NFKC", "NFKD"})
+WORDS = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}"
+    r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
+"""How Qwen2 and Qwen3 cut text into words."""
+
+_NORMAL_FORMS = ("NFC", "NFD", "NFKC", "NFKD")
 
 
 def check_normalizer(path: Path, step: object) -> None:
@@ -46,9 +53,8 @@ def _is_cut(part: object) -> bool:
         return False
     if part.get("type") == "Digits":
         return True
-    pattern = part.get("pattern")
-    has_pattern = isinstance(pattern, dict) and list(pattern) == ["Regex"]
-    return part.get("type") == "Split" and has_pattern and part.get("behavior") == "Isolated"
+    is_known = part.get("pattern") == {"Regex": WORDS}
+    return part.get("type") == "Split" and is_known and part.get("behavior") == "Isolated"
 
 
 def _is_bytes(part: object) -> bool:

@@ -37,7 +37,8 @@ class Message(TypedDict, total=False):
 
     An assistant's thoughts belong in `reasoning_content`. When that key is absent, a
     `</think>` in `content` ends the thoughts, as in Qwen3's own template. `thinking` says which
-    way a person turned the thinking in the message, and `interrupted` that a reply was stopped.
+    way a person turned the thinking in the message, `interrupted` that a reply was stopped, and
+    `summary` in a sentence how it came about, for people.
     """
 
     role: Required[str]
@@ -48,6 +49,7 @@ class Message(TypedDict, total=False):
     name: NotRequired[str]
     interrupted: NotRequired[bool]
     thinking: NotRequired[bool]
+    summary: NotRequired[str]
 
 
 def plain(pieces: Iterable[Piece]) -> str:

@@ -17,7 +17,7 @@ Family: TypeAlias = Literal["hybrid", "thinking", "instruct"]
 Block: TypeAlias = Literal["absent", "open", "closed"]
 Tools: TypeAlias = Sequence[Mapping[str, object]]
 
-ROLES = frozenset({"system", "user", "assistant", "tool"})
+ROLES = ("system", "user", "assistant", "tool")
 
 
 class Renderer(Protocol):
@@ -73,7 +73,9 @@ def _check_message(name: str, message: Message) -> None:
     if not isinstance(content, str) and not (content is None and role == "assistant"):
         raise UsageError(f"the content of {name} is not text: {content!r:.40}")
     if not isinstance(thought, str | None):
-        raise UsageError(f"the reasoning_content of {name} is not text: {thought!r:.40}")
+        raise UsageError(
+            f"the reasoning_content of {name} is no text but a {type(thought).__name__}"
+        )
     if not all(isinstance(call, dict) for call in calls or ()):
         raise UsageError(f"{name} has a tool call that is no object: {calls!r:.80}")
     _check_json(f"a tool call of {name}", calls)

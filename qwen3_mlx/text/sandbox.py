@@ -17,11 +17,12 @@ from pathlib import Path
 from qwen3_mlx.errors import ModelFileError, UsageError
 from qwen3_mlx.text import sandbox_worker
 
-CPU_SECONDS = 2.0
-MEMORY_BYTES = 512 * 2**20
-MAX_CHARACTERS = 16 * 2**20
+# With the start of the process, two seconds at most.
+CPU_SECONDS = 1.5
+MEMORY_BYTES = 240 * 2**20
+MAX_CHARACTERS = 8 * 2**20
 
-# A template on a busy machine may wait long for its two seconds of CPU time.
+# A template on a busy machine may wait long for its CPU time.
 _WALL_SECONDS = 30.0
 _WORKER = Path(__file__).with_name("sandbox_worker.py")
 
@@ -37,8 +38,8 @@ def render_in_sandbox(
         renders: The variables (JSON values) of each text.
 
     Raises:
-        ModelFileError: The template is broken, unsafe, takes more than 2 s of CPU time or
-            512 MiB of memory, or writes more than 16 million characters.
+        ModelFileError: The template is broken, unsafe, takes more than 1.5 s of CPU time or
+            240 MiB of memory, or writes more than 8 million characters in all.
         UsageError: The template itself refuses these messages.
     """
     job = {
@@ -48,14 +49,14 @@ def render_in_sandbox(
         "memory": MEMORY_BYTES,
         "characters": MAX_CHARACTERS,
     }
-    done = _run(name, json.dumps(job))
+    done = _run(name, json.dumps(job).encode())
     if done.returncode:
-        raise _error(name, done.returncode, done.stderr)
-    texts: list[str] = json.loads(done.stdout)
+        raise _error(name, done.returncode, done.stderr.decode("utf-8", "replace"))
+    texts: list[str] = json.loads(done.stdout.decode("utf-8", "surrogatepass"))
     return texts
 
 
-def _run(name: str, job: str) -> subprocess.CompletedProcess[str]:
+def _run(name: str, job: bytes) -> subprocess.CompletedProcess[bytes]:
     # -P keeps this folder's module names from hiding the standard library's.
     command = [sys.executable, "-P", str(_WORKER)]
     try:
@@ -63,8 +64,6 @@ def _run(name: str, job: str) -> subprocess.CompletedProcess[str]:
             command,
             input=job,
             capture_output=True,
-            encoding="utf-8",
-            errors="replace",
             timeout=_WALL_SECONDS,
             check=False,
         )

@@ -2,7 +2,7 @@
 
 Knows Jinja and this process's limits. Reads one job as JSON from stdin and writes the
 rendered texts as JSON to stdout. Whatever goes wrong ends the process: by a signal (CPU
-time), or with a traceback whose last line `sandbox` reports.
+time), or with a short line on stderr, which `sandbox` reports.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import sys
 from datetime import datetime
 from threading import Thread
 from time import sleep
+from types import TracebackType
 from typing import Any, NoReturn
 
 from jinja2 import nodes
@@ -25,6 +26,9 @@ from jinja2.runtime import Undefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 EXIT_UNSAFE, EXIT_REFUSED, EXIT_TOO_LARGE = 3, 4, 5
+
+MOST_LETTERS = 200
+"""Of what is said about an error: a template may write millions into one."""
 
 # macOS counts resident memory in bytes, Linux in KiB.
 _MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024
@@ -91,7 +95,7 @@ def render_all(template: str, renders: list[dict[str, Any]], characters: int) ->
 
     Raises:
         RefusedError: The template called `raise_exception`.
-        TooLargeError: A text is longer than `characters`.
+        TooLargeError: The texts are longer than `characters` together.
     """
     # The settings, filters and functions are those that transformers gives to templates.
     sandbox = Sandbox(
@@ -101,7 +105,11 @@ def render_all(template: str, renders: list[dict[str, Any]], characters: int) ->
     sandbox.globals["raise_exception"] = _refuse
     sandbox.globals["strftime_now"] = lambda form: datetime.now().astimezone().strftime(form)
     compiled = sandbox.from_string(template)
-    return [_join(compiled.generate(**variables), characters) for variables in renders]
+    texts: list[str] = []
+    for variables in renders:
+        texts.append(_join(compiled.generate(**variables), characters))
+        characters -= len(texts[-1])
+    return texts
 
 
 def _join(chunks: Any, characters: int) -> str:
@@ -132,23 +140,39 @@ def _refuse(message: str) -> NoReturn:
 
 def main() -> int:
     """Do the one job on stdin; the exit code says how it went."""
+    sys.excepthook = _broken
     job = json.load(sys.stdin)
     limit_process(job["seconds"], job["memory"])
     try:
-        texts = render_all(job["template"], job["renders"], job["characters"])
+        written = _rendered(job)
     except SecurityError as error:
         return _fail(EXIT_UNSAFE, error)
     except RefusedError as error:
         return _fail(EXIT_REFUSED, error)
     except (TooLargeError, MemoryError) as error:
         return _fail(EXIT_TOO_LARGE, error)
-    json.dump(texts, sys.stdout)
+    sys.stdout.buffer.write(written)
     return 0
 
 
+def _rendered(job: dict[str, Any]) -> bytes:
+    texts = render_all(job["template"], job["renders"], job["characters"])
+    return json.dumps(texts, ensure_ascii=False).encode("utf-8", "surrogatepass")
+
+
 def _fail(code: int, error: BaseException) -> int:
-    sys.stderr.write(f"{error}\n")
+    _complain(str(error))
     return code
+
+
+def _broken(kind: type[BaseException], error: BaseException, _: TracebackType | None) -> None:
+    """In place of a traceback; Python then ends the process with code 1."""
+    _complain(f"{kind.__name__}: {error}")
+
+
+def _complain(text: str) -> None:
+    """One short line."""
+    sys.stderr.write(" ".join(text[:MOST_LETTERS].split()))
 
 
 if __name__ == "__main__":

@@ -71,7 +71,7 @@ def load_sentencepiece(path: Path) -> SentencePieceBackend:
     processor = SentencePieceProcessor()
     try:
         processor.load_from_serialized_proto(model)
-    except (RuntimeError, OSError) as error:
+    except (RuntimeError, OSError, ValueError) as error:
         raise ModelFileError(f"{path} is not a sentencepiece model: {error}") from error
     return SentencePieceBackend(processor, _beyond(path, processor, listed))
 

@@ -147,5 +147,6 @@ def _choose(entry: object) -> str | None:
         return entry
     for named in entry if isinstance(entry, list) else ():
         if isinstance(named, dict) and named.get("name") == "default":
-            return _choose(named.get("template"))
+            template = named.get("template")
+            return template if isinstance(template, str) else None
     return None

@@ -17,7 +17,10 @@ from qwen3_mlx.text.qwen3_format import split_thoughts
 from qwen3_mlx.text.renderer import Family, Tools, thinking_block
 from qwen3_mlx.text.sandbox import render_in_sandbox
 
-_PROBE: Message = {"role": "user", "content": "Hello"}
+_PROBES: tuple[Message, ...] = (
+    {"role": "user", "content": "Hello"},
+    {"role": "user", "content": "Good bye"},
+)
 _PRIVATE_USE = (range(0xF0000, 0xFFFFE), range(0xE000, 0xF900), range(0x100000, 0x10FFFE))
 
 
@@ -31,7 +34,8 @@ class UnknownTemplate:
         specials: The names that transformers gives a template: `bos_token` and the like.
 
     Raises:
-        ModelFileError: It is broken, unsafe or endless, shown by rendering a short message.
+        ModelFileError: It is broken, unsafe, endless, or leaves out what a person says, shown by
+            rendering short messages.
     """
 
     def __init__(
@@ -55,24 +59,32 @@ class UnknownTemplate:
             "messages": [_separate_thoughts(message) for message in messages],
             "tools": list(tools) or None,
             "add_generation_prompt": add_generation_prompt,
+            "enable_thinking": thinking,
         }
-        return self._render(variables, [thinking])[0]
+        return self._render([variables])[0]
 
     def _probe(self) -> Family:
         """Find the family by what the template does."""
-        variables = {"messages": [_PROBE], "tools": None, "add_generation_prompt": True}
+        prompt = {"tools": None, "add_generation_prompt": True}
+        probes = [
+            {**prompt, "messages": [message], "enable_thinking": mode}
+            for message in _PROBES
+            for mode in (True, False)
+        ]
         try:
-            thinking, silent = self._render(variables, [True, False])
+            thinking, silent, *others = self._render(probes)
         except UsageError as error:
             raise ModelFileError(str(error)) from error
+        if [thinking, silent] == others:
+            raise ModelFileError(f"the chat template in {self._name} leaves out what a person says")
         if thinking_block(thinking) == "open":
             return "thinking"
         return "hybrid" if thinking != silent else "instruct"
 
-    def _render(self, variables: Mapping[str, object], modes: Sequence[bool]) -> list[list[Piece]]:
-        shield = _shield(self._controls, self._source, variables)
-        shielded = {**self._specials, **_translate(variables, shield)}
-        renders = [{**shielded, "enable_thinking": mode} for mode in modes]
+    def _render(self, conversations: Sequence[Mapping[str, object]]) -> list[list[Piece]]:
+        """The pieces for each set of variables."""
+        shield = _shield(self._controls, self._source, conversations)
+        renders = [{**self._specials, **_translate(each, shield)} for each in conversations]
         texts = render_in_sandbox(self._name, self._source, renders)
         return [list(self._unshield(text, shield)) for text in texts]
 

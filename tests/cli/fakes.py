@@ -12,9 +12,10 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 import qwen3_mlx
 from qwen3_mlx import memory
@@ -26,13 +27,20 @@ from qwen3_mlx.events import (
     Event,
     FinishReason,
     Reply,
+    StepDone,
     StopThinking,
+    ThinkingChosen,
     ThinkingDelta,
     ThinkingStopped,
     Timing,
+    ToolCall,
     Usage,
 )
+from qwen3_mlx.events import Step as ChainStep
+from qwen3_mlx.generation.mode import Thinking
 from qwen3_mlx.generation.thinking import ThinkingBudget
+from qwen3_mlx.tools.run import run as run_tool
+from qwen3_mlx.tools.tool import Tool
 
 PATIENCE = 20.0
 
@@ -44,7 +52,19 @@ class Hold:
     file: str = ""
 
 
-Step: TypeAlias = Event | Hold | Qwen3Error
+@dataclass(frozen=True)
+class Calls:
+    """The model asks for these tools, and goes on with what they say."""
+
+    calls: tuple[ToolCall, ...]
+
+
+Step: TypeAlias = Event | Hold | Calls | Qwen3Error
+
+
+def chooses(*, think: bool, reason: str = "lookup-like") -> list[Step]:
+    """What `--thinking auto` finds."""
+    return [ThinkingChosen(think, reason)]
 
 
 def thinks(*texts: str, start: int = 1, budget: int | None = 512) -> list[Step]:
@@ -60,6 +80,11 @@ def stops(reason: StopThinking = "natural", tokens: int = 118, seconds: float = 
 def answers(*texts: str) -> list[Step]:
     """Parts of the answer."""
     return [AnswerDelta(text) for text in texts]
+
+
+def calls(name: str, **arguments: object) -> list[Step]:
+    """One step that asks for one tool."""
+    return [Calls((ToolCall(name, arguments),))]
 
 
 class Dialled:
@@ -93,9 +118,10 @@ class FakeConversation:
 
     turns: list[list[Step]]
     budget: ThinkingBudget
-    thinking: bool = True
+    thinking: Thinking = True
     messages: list[dict[str, object]] = field(default_factory=list)
     asked: list[tuple[str, str | None]] = field(default_factory=list)
+    told: list[bool | None] = field(default_factory=list)  # to think or not, turn by turn
     cleared: int = 0
     stopped: bool = False
     finish_reason: FinishReason = "stop"
@@ -106,9 +132,16 @@ class FakeConversation:
     sampling: dict[str, object] = field(default_factory=dict)
     on_prefill: Callable[[int, int], None] | None = None
     reading: bool = False
+    private: bool = False
+    tools: Sequence[Tool] = ()
+    approve: Callable[[ToolCall], bool] | None = None
+    steps: list[ChainStep] = field(default_factory=list)
 
-    def stream(self, text: str, *, typed: str | None = None) -> Iterator[Event]:
+    def stream(
+        self, text: str, *, typed: str | None = None, thinking: bool | None = None
+    ) -> Iterator[Event]:
         """The next turn."""
+        self.told.append(thinking)
         self._check_not_read()
         self.asked.append((text, typed))
         self.stopped = False
@@ -137,9 +170,13 @@ class FakeConversation:
         self.messages.clear()
 
     @property
-    def thinks(self) -> bool:
+    def thinks(self) -> Thinking:
         """Whether the next turn does; the last typed word is not looked for."""
         return self.thinking
+
+    def think(self, thinking: Thinking) -> None:
+        """Whether turns think from here on."""
+        self.thinking = thinking
 
     def undo(self) -> dict[str, object] | None:
         """Takes the last turn back."""
@@ -161,18 +198,36 @@ class FakeConversation:
 
     def _turn(self, text: str, steps: Sequence[Step]) -> Iterator[Event]:
         seen: list[Event] = []
+        self.steps = []
         dialled = Dialled(self.budget)
         for step in steps:
             if isinstance(step, Qwen3Error):
                 raise step
             if isinstance(step, Hold):
                 self._hold(step, dialled)
+            elif isinstance(step, Calls):
+                yield from self._call(step.calls, seen)
             elif event := dialled.apply(step):
                 seen.append(event)
                 yield event
             if self.stopped:
                 break
         yield from self._end(text, seen)
+
+    def _call(self, calls: Sequence[ToolCall], seen: list[Event]) -> Iterator[Event]:
+        """Runs the tools for real, one after the other, as far as nobody stops them."""
+        yield from calls
+        results = []
+        for call in calls:
+            if not self.stopped:
+                stopped = partial(getattr, self, "stopped")
+                results.append(run_tool(self.tools, call, approve=self.approve, stopped=stopped))
+                yield results[-1]
+        thinking = "".join(event.text for event in seen if isinstance(event, ThinkingDelta))
+        counts = Usage(), Timing()
+        self.steps.append(ChainStep(thinking, "", tuple(calls), tuple(results), "natural", *counts))
+        if not self.stopped:
+            yield StepDone(self.steps[-1])
 
     def _hold(self, hold: Hold, dialled: Dialled) -> None:
         deadline = time.monotonic() + PATIENCE
@@ -188,10 +243,11 @@ class FakeConversation:
             ends.append(ThinkingStopped("user", thoughts[-1].used, 3.2))
             yield ends[0]
         answer = "".join(event.text for event in seen if isinstance(event, AnswerDelta))
-        if answer or not self.stopped:
+        if answer or self.steps or not self.stopped:
+            thought = "" if self.private else "".join(event.text for event in thoughts)
             self.messages += [
                 {"role": "user", "content": text},
-                {"role": "assistant", "content": answer},
+                {"role": "assistant", "content": answer, "reasoning_content": thought},
             ]
         yield Done(self._reply(answer, thoughts, ends))
 
@@ -199,6 +255,7 @@ class FakeConversation:
         self, answer: str, thoughts: list[ThinkingDelta], ends: list[ThinkingStopped]
     ) -> Reply:
         used = ends[0].thinking_tokens if ends else 0
+        steps = (*self.steps, ChainStep("", answer, (), (), "natural", Usage(), Timing()))
         return Reply(
             answer=answer,
             thinking="".join(event.text for event in thoughts),
@@ -207,6 +264,7 @@ class FakeConversation:
             finish_reason="user" if self.stopped else self.finish_reason,
             usage=Usage(prompt_tokens=20, thinking_tokens=used, answer_tokens=7),
             timing=Timing(first_token_seconds=0.25, decode_tokens_per_second=43.2),
+            steps=steps if self.steps else (),
         )
 
 
@@ -223,6 +281,9 @@ class FakeLLM:
         self.context_length = 4096
         self.loaded: dict[str, object] = {}
         self.wishes: dict[str, object] = {}
+        self.sentence: str | Qwen3Error = "It added the two."
+        """What `explain` says."""
+        self.explained: list[tuple[str, Reply]] = []
         self.conversation = FakeConversation([], ThinkingBudget(budget))
 
     def enqueue(self, *parts: Sequence[Step]) -> None:
@@ -234,11 +295,20 @@ class FakeLLM:
         self.loaded = {"name": name, **wishes}
         return self
 
+    def explain(self, question: str, reply: Reply, *, stopped: Callable[[], bool]) -> str:
+        """One sentence about a reply."""
+        self.explained.append((question, reply))
+        if isinstance(self.sentence, Qwen3Error):
+            raise self.sentence
+        return "" if stopped() else self.sentence
+
     def chat(self, **wishes: object) -> FakeConversation:
         """The one conversation."""
         self.wishes = wishes
+        self.conversation.tools = cast("Sequence[Tool]", wishes.get("tools", ()))
+        self.conversation.approve = cast("Callable[[ToolCall], bool]", wishes.get("approve"))
         if "thinking" in wishes:
-            self.conversation.thinking = bool(wishes["thinking"])
+            self.conversation.thinking = wishes["thinking"]  # type: ignore[assignment]
         if "budget" in wishes:
             self.conversation.budget.set(wishes["budget"])  # type: ignore[arg-type]
         return self.conversation

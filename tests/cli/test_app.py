@@ -72,6 +72,7 @@ def test_the_commands_are_listed(invoke: Invoke) -> None:
         "  models   List the models there are.\n"
         "  doctor   Look at this machine: what it can run, and what is wrong with it.\n"
         "  bench    Measure how fast a model runs here.\n"
+        "  curve    Measure how many answers are right within each thinking budget.\n"
         "  config   See what holds for each setting.\n"
     )
 

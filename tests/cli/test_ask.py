@@ -61,6 +61,7 @@ def test_json_is_one_object(invoke: Invoke, llm: FakeLLM) -> None:
             "answer_tokens": 7,
             "drafted_tokens": 0,
             "accepted_tokens": 0,
+            "probed_tokens": 0,
         },
         "timing": {
             "load_seconds": 0.0,
@@ -71,6 +72,7 @@ def test_json_is_one_object(invoke: Invoke, llm: FakeLLM) -> None:
             "decode_tokens_per_second": 43.2,
             "peak_memory_bytes": 0,
         },
+        "auto": None,
     }
     assert result.stderr.startswith("[thinking 2/512] 2 + 3 = 5\n[thought for 3.2 s")
 
@@ -147,7 +149,7 @@ def test_experts_on_disk_are_told(invoke: Invoke, llm: FakeLLM) -> None:
         (["--budget", "many"], "'many' is no thinking budget"),
         (["--budget", "-1"], "'-1' is no thinking budget"),
         (["--budget", "1.5"], "'1.5' is no thinking budget"),
-        (["--thinking", "maybe"], "'--thinking': 'maybe' is not one of 'on', 'off'"),
+        (["--thinking", "maybe"], "'--thinking': 'maybe' is not one of 'on', 'off', 'auto'"),
         (["--think", "--thinking", "off"], "--thinking off contradicts --think"),
         (["--max-tokens", "0"], "--max-tokens"),
         (["--top-p", "1.5"], "--top-p"),

@@ -9,37 +9,41 @@ from tests.cli.conftest import Invoke
 from tests.cli.fakes import FakeLLM, answers, stops, thinks
 
 HELP = """\
-/think          think before answering
-/no_think       answer at once
-/budget N|none  think for at most N tokens; none: without end
-/thoughts HOW   window, full or hidden; last: read them again
-/system TEXT    show or change the system prompt
-/regen          answer the last question again
-/undo           take the last question and its answer back
-/edit           take the last question back, to change it
-/clear          forget the conversation
-/model NAME     go on with another model
-/set NAME N     how tokens are drawn, as temp 0.6; none: as the model says
-/stats          figures of the last answer
-/context        how much of the context is used
-/save FILE      keep the conversation, thoughts included
-/load FILE      go on with one that was saved
-/export FILE    write it as Markdown, for reading
-/file PATH      put a file before the next message
-/copy           put the last answer on the clipboard
-/help           show this
-/exit           leave
-//...           a message that begins with a slash
-\"\"\"             begins a message of several lines, and ends it
-Esc Enter       a new line in the message
-Tab, Up         complete a command; what was typed before
-+ - =           while it thinks: more, less, another budget
-Space, Esc      while it thinks: answer now
-Ctrl-T          think, or answer at once
-Ctrl-O          read the last thoughts
-Ctrl-X Ctrl-E   write the message in your editor
-Ctrl-C          stop the answer; twice: leave
-Ctrl-D          leave
+/think               think before answering
+/no_think            answer at once
+/thinking HOW        on, off, or auto: not to look things up
+/budget N|none|auto  think for at most N tokens; none: without end; auto: as needed
+/thoughts HOW        window, full, hidden or summary; last: read them again
+/system TEXT         show or change the system prompt
+/regen               answer the last question again
+/undo                take the last question and its answer back
+/edit                take the last question back, to change it
+/clear               forget the conversation
+/model NAME          go on with another model
+/set NAME N          how tokens are drawn, as temp 0.6; none: as the model says
+/stats               figures of the last answer
+/context             how much of the context is used
+/save FILE           keep the conversation, with the thoughts that are shown
+/load FILE           go on with one that was saved
+/export FILE         write it as Markdown, for reading
+/file PATH           put a file before the next message
+/copy                put the last answer on the clipboard
+/tools HOW           list the tools; on or off NAME
+/help                show this
+/exit                leave
+//...                a message that begins with a slash
+\"\"\"                  begins a message of several lines, and ends it
+Esc Enter            a new line in the message
+Tab, Up              complete a command; what was typed before
+y n a                when a tool is to run: yes, no, always
++ - =                while it thinks: more, less, another budget
+Space, Esc           while it thinks: answer now
+t                    while it answers, when auto chose: the other way, thinking or not
+Ctrl-T               think, or answer at once
+Ctrl-O               read the last thoughts and calls
+Ctrl-X Ctrl-E        write the message in your editor
+Ctrl-C               stop the answer; twice: leave
+Ctrl-D               leave
 """
 
 
@@ -91,7 +95,7 @@ def test_the_budget_can_be_turned(invoke: Invoke, llm: FakeLLM) -> None:
         "[thinking budget: 64 tokens]\n"
         "[thinking budget: no end]\n"
         "Error: 'lots' is no thinking budget\n"
-        "Give a number of tokens, like 512, 0 for no thinking, or none for no end.\n"
+        "Give a number of tokens, like 512, 0 for no thinking, none for no end, or auto.\n"
         "[thinking budget: 0 tokens, so it answers at once]\n"
     )
     assert llm.conversation.budget.limit == 0
@@ -159,7 +163,7 @@ def test_piped_bytes_that_are_no_text(invoke: Invoke, llm: FakeLLM) -> None:
     assert "the piped input is not UTF-8 text: byte 0xe9" in result.stderr
 
 
-def test_thoughts_can_be_hidden_and_read_again(invoke: Invoke, llm: FakeLLM) -> None:
+def test_thoughts_can_be_hidden(invoke: Invoke, llm: FakeLLM) -> None:
     llm.enqueue(thinks("2 + 3", " = 5"), stops(tokens=2), answers("5"))
     lines = ["/thoughts last", "/thoughts hidden", "2 + 3?", "/thoughts", "/thoughts last"]
     result = invoke("chat", stdin="\n".join([*lines, "/thoughts loud"]))
@@ -168,7 +172,7 @@ def test_thoughts_can_be_hidden_and_read_again(invoke: Invoke, llm: FakeLLM) -> 
         "[thoughts: hidden]\n"
         "[thought for 3.2 s · 2 of 512 tokens · stopped by itself]\n"
         "[thoughts: hidden]\n"
-        "[2 + 3 = 5]\n"
+        "[thoughts: hidden; /thoughts window shows those to come]\n"
         "Error: 'loud' is no way to show thoughts\n"
-        "Give window, full or hidden, or last to read the last ones again.\n"
+        "Give window, full, hidden or summary, or last to read the last ones again.\n"
     )

@@ -229,9 +229,9 @@ class TestCompletion:
     @pytest.mark.parametrize(
         ("text", "words"),
         [
-            ("/th", ["/think", "/thoughts"]),
+            ("/th", ["/think", "/thinking", "/thoughts"]),
             ("/thoughts h", ["hidden"]),
-            ("/budget ", ["none"]),
+            ("/budget ", ["none", "auto"]),
             ("/set top", ["top_p", "top_k"]),
             ("/model tiny", ["tiny", "tiny-dense"]),
             ("/model 14", ["14b"]),

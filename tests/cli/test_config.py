@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from qwen3_mlx.cli.config import config_path, read_config, set_model
-from qwen3_mlx.cli.options import Budget, Settings, Switch
+from qwen3_mlx.cli.options import Budget, Settings, Show, Switch
 from qwen3_mlx.cli.origins import settle
 from qwen3_mlx.errors import Qwen3Error, UsageError
 from tests.cli.conftest import Invoke
@@ -39,6 +39,8 @@ def test_the_keys_are_the_names_of_the_options() -> None:
         model = "8b"
         budget = "none"
         thinking = true
+        thoughts = "summary"
+        redact = ["a+", '[0-9]{4}']
         system = "Be brief."
         max_tokens = 900
         context = 65_536
@@ -53,6 +55,8 @@ def test_the_keys_are_the_names_of_the_options() -> None:
         model="8b",
         budget=Budget(None),
         thinking=Switch.ON,
+        thoughts=Show.SUMMARY,
+        redact=["a+", "[0-9]{4}"],
         system="Be brief.",
         max_tokens=900,
         context=65536,
@@ -120,11 +124,14 @@ def test_a_link_to_the_file_stays_a_link(tmp_path: Path) -> None:
     ("text", "why", "hint"),
     [
         ("model = ", "Invalid value", "Correct the file or remove it."),
+        ("model = " + "[" * 10_000, "maximum recursion", "Correct the file or remove it."),
         ('modle = "8b"', "unknown key 'modle'", "The keys are model, budget, thinking,"),
         ("think = true", "unknown key 'think'", "The keys are model, budget, thinking,"),
         ("model = 8", "model is not a string", "Correct the file or remove it."),
         ("system = true", "system is not a string", "Correct the file or remove it."),
         ("budget = [1]", "budget is not a single value", "Correct the file or remove it."),
+        ("redact = ['a', 1]", "redact is not a string", "Correct the file or remove it."),
+        ("redact = 'a*'", "redact: 'a*' matches the empty text", "Correct the file or remove it."),
         ("budget = -1", "budget: '-1' is no thinking budget", "Correct the file or remove it."),
         ("expert_memory = 6", "expert_memory is not a string", "Correct the file or remove it."),
         (

@@ -41,6 +41,8 @@ def test_a_table_of_what_holds(invoke: Invoke) -> None:
         "model          tiny\n"
         "budget         none\n"
         "thinking       on\n"
+        "thoughts       window\n"
+        "redact         none\n"
         "system         Be brief\n"
         "max_tokens     none\n"
         f"context        {context}\n"
@@ -87,6 +89,13 @@ def test_json_holds_values_as_they_are(invoke: Invoke) -> None:
     assert values["thinking"] is False
     assert values["system"] is None
     assert values["model"] == "tiny"
+
+
+def test_patterns_stand_in_one_line(invoke: Invoke) -> None:
+    args = ("--redact", "a+", "--redact", "b")
+    row = next(line for line in _table(invoke, *args) if line.startswith("redact"))
+    assert row.split(maxsplit=1)[1].split("  ")[0] == "a+, b"
+    assert shown(invoke, *args)["redact"] == (["a+", "b"], "flag --redact")
 
 
 def test_a_model_s_files_are_read_and_its_weights_are_not(invoke: Invoke, folder: Path) -> None:

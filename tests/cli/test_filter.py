@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qwen3_mlx.cli.filter import DisplayFilter, clean, clean_line
+from qwen3_mlx.cli.filter import DisplayFilter, clean, clean_line, uncovered
 
 BIDI = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 PIECES = [
@@ -65,6 +65,10 @@ def test_an_unfinished_sequence_cannot_swallow_the_next_line() -> None:
 
 def test_a_name_is_one_line() -> None:
     assert clean_line("tiny\n\x1b[1Aerror: all is well\t!") == "tiny error: all is well !"
+
+
+def test_what_reorders_an_edited_line_is_seen() -> None:
+    assert uncovered("user\u202etxt.exe\u2066 שלום") == "user\ufffdtxt.exe\ufffd שלום"
 
 
 @given(hostile, st.lists(st.integers(min_value=0, max_value=60)))

@@ -46,7 +46,13 @@ def test_each_event_is_a_line(invoke: Invoke, llm: FakeLLM) -> None:
     assert events == [
         {"event": "thinking", "text": "2 + 3", "used": 1, "budget": 512},
         {"event": "thinking", "text": "\n", "used": 2, "budget": 512},
-        {"event": "thinking_stopped", "reason": "budget", "thinking_tokens": 2, "seconds": 3.2},
+        {
+            "event": "thinking_stopped",
+            "reason": "budget",
+            "thinking_tokens": 2,
+            "seconds": 3.2,
+            "why": "",
+        },
         {"event": "answer", "text": "5"},
         {"event": "answer", "text": "\n."},
         {"event": "tool_call", "name": "add", "arguments": {"a": 2, "b": [3]}},

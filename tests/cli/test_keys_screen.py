@@ -109,7 +109,7 @@ def test_a_question_taken_back_is_under_the_up_key(start: Start) -> None:
     screen.wait_for("› 1?\n5\n\n›")
 
 
-def test_thoughts_can_be_shown_in_full_hidden_and_again(start: Start) -> None:
+def test_thoughts_can_be_shown_in_full_again_and_hidden(start: Start) -> None:
     lines = [f"line {number}\n" for number in range(1, 11)]
     turn = [*thinks(*lines), *stops(), *answers("5")]
     screen = start(turn, turn, rows=50)
@@ -121,9 +121,9 @@ def test_thoughts_can_be_shown_in_full_hidden_and_again(start: Start) -> None:
     screen.wait_for(
         f"› 1?\n{shown}thought for 3.2 s · 118 of 512 tokens · stopped by itself\n5\n\n›"
     )
+    screen.type("/thoughts last\r")
+    screen.wait_for(f"› /thoughts last\n{shown}\n›")
     screen.type("/thoughts hidden\r")
     screen.wait_for("thoughts: hidden\n\n›")
     screen.type("2?\r")
     screen.wait_for(f"› 2?\n{THOUGHT}\n5\n\n›")
-    screen.type("/thoughts last\r")
-    screen.wait_for(f"› /thoughts last\n{shown}\n›")

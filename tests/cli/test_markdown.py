@@ -140,6 +140,19 @@ def test_what_is_no_markup_stays_as_it_was_typed(text: str) -> None:
     assert streamed([text], 60) == text.splitlines()
 
 
+@pytest.mark.parametrize(
+    ("markup", "shown"),
+    [
+        ("<http://x/%1b%5d0;title%07>", "http://x/ (http://x/%1b%5d0;title%07)"),
+        ("<http://x/%c2%9b31y>", "http://x/ (http://x/%c2%9b31y)"),
+        ("user&#x202e;txt", "usertxt"),
+        ("a&#27;b", "a\ufffdb"),
+    ],
+)
+def test_markup_makes_no_character_that_the_filter_drops(markup: str, shown: str) -> None:
+    assert streamed([markup], 60) == [shown]
+
+
 def test_an_open_fence_appears_line_by_line() -> None:
     splitter = BlockSplitter()
     found = splitter.feed("```python\nx = 1\n\ny =")

@@ -7,7 +7,7 @@ from typer.main import get_command
 
 from qwen3_mlx.cli.app import app
 from qwen3_mlx.cli.config import config_path
-from qwen3_mlx.cli.options import KINDS, Budget, Settings, Switch
+from qwen3_mlx.cli.options import KINDS, Budget, Settings, Show, Switch
 from qwen3_mlx.cli.origins import VARIABLES, settle
 from qwen3_mlx.cli.stated import flag_name
 from qwen3_mlx.errors import UsageError
@@ -45,6 +45,8 @@ TEXTS = {
     "model": ("./8b", "./8b"),
     "budget": ("none", Budget(None)),
     "thinking": ("off", Switch.OFF),
+    "thoughts": ("hidden", Show.HIDDEN),
+    "redact": ("a+, [b]", ["a+, [b]"]),
     "system": ("--plain, please = yes", "--plain, please = yes"),
     "max_tokens": ("9", 9),
     "context": ("4096", 4096),
@@ -106,7 +108,7 @@ def test_an_empty_variable_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None
     ("variable", "text", "why"),
     [
         ("QWEN3_MLX_BUDGET", "many", "'many' is no thinking budget"),
-        ("QWEN3_MLX_THINKING", "maybe", "'maybe' is not one of 'on', 'off'"),
+        ("QWEN3_MLX_THINKING", "maybe", "'maybe' is not one of 'on', 'off', 'auto'"),
         ("QWEN3_MLX_PLAIN", "loud", "'loud' is neither on nor off"),
         ("QWEN3_MLX_EXPERT_MEMORY", "lots", "'lots' is no amount of memory for experts"),
         ("QWEN3_MLX_MAX_TOKENS", "0", "Input should be greater than or equal to 1"),

@@ -104,7 +104,8 @@ def test_a_full_disk_is_named() -> None:
     keep = ThoughtsFile(Path("thoughts.txt"), Full()).keep  # type: ignore[arg-type]
     with pytest.raises(Qwen3Error) as caught:
         keep(ThinkingDelta("2 + 3", 1, 8))
-    assert caught.value.message == "thoughts.txt cannot be written: No space left on device"
+    said = "thoughts.txt cannot be written: No space left on device; 5 bytes are needed"
+    assert caught.value.message == said
 
 
 @pytest.fixture

@@ -23,6 +23,18 @@ TALK: list[Message] = [
     {"role": "user", "content": "A tale"},
     {"role": "assistant", "content": "Once", "reasoning_content": "", "interrupted": True},
 ]
+CALL = {"name": "calculator", "arguments": {"expression": "2+3\x1b[2J\ud800"}}
+CHAIN: list[Message] = [
+    {"role": "user", "content": "2 + 3?"},
+    {
+        "role": "assistant",
+        "content": "",
+        "reasoning_content": "add",
+        "tool_calls": [{"type": "function", "function": CALL}, {"name": "now"}],
+    },
+    {"role": "tool", "content": "5\n# no heading"},
+    {"role": "assistant", "content": "5", "reasoning_content": ""},
+]
 MESSAGES = st.lists(
     st.fixed_dictionaries(
         {"role": st.sampled_from(["user", "assistant"]), "content": st.text()},
@@ -63,9 +75,17 @@ def test_a_person_can_read_the_file_and_only_its_owner_may(tmp_path: Path) -> No
         ('{"version": 2, "messages": []}', "its version is 2, not 1"),
         ('{"version": 1, "messages": [3]}', "message 1 is no object"),
         ('{"version": 1, "messages": [{"role": "user"}]}', "message 1 has no role or no content"),
+        ('{"version": 1, "messages": [{"role": {}, "content": ""}]}', "message 1 has no role"),
         (
             '{"version": 1, "messages": [{"role": "user", "content": "", "thinking": 3}]}',
             "message 1 has an unusable field 'thinking'",
+        ),
+        *(
+            (
+                json.dumps({"version": 1, "messages": [{**CHAIN[1], "tool_calls": [call]}]}),
+                "message 1 has an unusable call of a tool",
+            )
+            for call in (3, {}, {"name": 3}, {"function": "now"}, {**CALL, "arguments": [1]})
         ),
     ],
 )
@@ -95,6 +115,22 @@ def test_an_export_is_markdown(tmp_path: Path) -> None:
         "## Qwen3\n\n<details><summary>Thoughts</summary>\n\n2+3=5\n\n</details>\n\n5\n\n"
         "## You\n\nA tale\n\n"
         "## Qwen3\n\nOnce\n\n*interrupted*\n"
+    )
+
+
+def test_calls_and_their_results_are_kept(tmp_path: Path) -> None:
+    transcripts.save(Transcript("tiny", 512, CHAIN), tmp_path / "talk.json")
+    assert transcripts.load(tmp_path / "talk.json").messages == CHAIN
+
+
+def test_calls_and_their_results_are_code_in_an_export(tmp_path: Path) -> None:
+    transcripts.export(CHAIN, tmp_path / "talk.md")
+    assert (tmp_path / "talk.md").read_text() == (
+        "## You\n\n2 + 3?\n\n"
+        "## Qwen3\n\n<details><summary>Thoughts</summary>\n\nadd\n\n</details>\n\n"
+        '    calculator(expression="2+3\\u001b[2J\\ud800")\n\n    now()\n\n'
+        "## Tool\n\n    5\n    # no heading\n\n"
+        "## Qwen3\n\n5\n"
     )
 
 
@@ -129,10 +165,15 @@ class TestTypedLines:
 
     def test_a_folder_that_cannot_be_written_does_not_end_the_chat(self, tmp_path: Path) -> None:
         (tmp_path / "file").write_text("")
-        lines = TypedLines(tmp_path / "file" / "history.jsonl")
-        lines.add("one")
-        lines.add("two")
+        told: list[str] = []
+        path = tmp_path / "file" / "history.jsonl"
+        lines = TypedLines(path, tell=told.append)
+        for text in ("one", "two"):
+            lines.add(text)
+            lines.tell_problem()
         assert lines.entries == ["one", "two"]
+        (said,) = told
+        assert said.startswith(f"what is typed is not kept for the next chat: {path} cannot be")
 
     def test_without_a_file_they_last_as_long_as_the_chat(self) -> None:
         lines = TypedLines(None)

@@ -5,7 +5,16 @@ from __future__ import annotations
 import pytest
 
 from qwen3_mlx.cli import wording
-from qwen3_mlx.events import Reply, StopThinking, ThinkingStopped, Timing, ToolCall, Usage
+from qwen3_mlx.events import (
+    Reply,
+    Step,
+    StopThinking,
+    ThinkingStopped,
+    Timing,
+    ToolCall,
+    ToolResult,
+    Usage,
+)
 
 
 @pytest.mark.parametrize(
@@ -46,6 +55,17 @@ def reply(answer: str = "5", **changes: object) -> Reply:
     return Reply(answer, **(fields | changes))  # type: ignore[arg-type]
 
 
+TOLD = Step(
+    thinking="",
+    answer="",
+    tool_calls=(ToolCall("time", {}),),
+    results=(ToolResult("time", "noon", failed=False, seconds=1.0),),
+    stop_thinking="off",
+    usage=Usage(),
+    timing=Timing(),
+)
+
+
 @pytest.mark.parametrize(
     ("given", "line"),
     [
@@ -54,6 +74,10 @@ def reply(answer: str = "5", **changes: object) -> Reply:
         (
             reply("", finish_reason="user"),
             "stopped before an answer; the question is forgotten",
+        ),
+        (
+            reply("", finish_reason="user", steps=(TOLD,)),
+            "stopped before an answer; what the tools said is kept",
         ),
         (reply(finish_reason="length"), "cut off: no room is left for more tokens"),
         (

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from itertools import count
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import mlx.core as mx
 import pytest
@@ -40,6 +40,7 @@ CORPUS = [
     " directly now.",
     "Tom has twelve apples and buys seven more. How many apples has he now? system",
 ]
+T = TypeVar("T")
 PADDING = 3
 TEMPLATE = Path(__file__).parents[2] / "training" / "chat_template.jinja"
 GREEDY = Defaults(64, SamplingOptions(), SamplingOptions())
@@ -168,7 +169,7 @@ class Script(Qwen3):
         return self.read[start + 1 + len(self._ids("assistant\n")) :]
 
 
-def at(ids: Sequence[int], place: int) -> int:
+def at(ids: Sequence[T], place: int) -> T:
     """The id there; past the end, the last one."""
     return ids[min(place, len(ids) - 1)]
 

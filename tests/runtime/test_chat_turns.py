@@ -24,7 +24,7 @@ def said(chat: Conversation) -> list[str | None]:
 
 
 def thinks(chat: Conversation) -> bool:
-    return chat.thinks
+    return chat.thinks is True
 
 
 def test_undo_takes_back_what_was_said_and_answered(chat: Conversation) -> None:

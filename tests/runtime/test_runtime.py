@@ -270,7 +270,7 @@ def test_the_public_names_are_there_and_lazy() -> None:
     result = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
-    expected = ["False", "11", "qwen3_mlx.loading", "False", "False", "convert"]
+    expected = ["False", "16", "qwen3_mlx.loading", "False", "False", "convert"]
     assert result.stdout.split() == expected
     with pytest.raises(AttributeError, match="nothing_of_it"):
         _ = qwen3_mlx.nothing_of_it  # type: ignore[attr-defined]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import tempfile
@@ -302,6 +303,13 @@ def change_all_weights(model: Path) -> None:
     os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
 
 
+def record_digests(model: Path) -> None:
+    """As a conversion does it."""
+    name = "model.safetensors"
+    digest = hashlib.sha256((model / name).read_bytes()).hexdigest()
+    (model / "conversion.json").write_text(json.dumps({"sha256": {name: digest}}))
+
+
 CHANGES: dict[str, Callable[[Path], object]] = {
     "a number of the config": configure(rms_norm_eps=1e-5),
     "the rotary base": configure(rope_theta=2e4),
@@ -309,7 +317,7 @@ CHANGES: dict[str, Callable[[Path], object]] = {
     "the tokenizer": add_a_token,
     "all weights": change_all_weights,
     "the time of change": touch,
-    "the digests of a conversion": lambda model: (model / "conversion.json").write_text("{}"),
+    "the digests of a conversion": record_digests,
 }
 
 

@@ -172,6 +172,7 @@ def test_bad_added_tokens_are_refused(folder: Path, added: object) -> None:
         lambda model: b"\xff" * 100,
         lambda model: b"\x0a\xff\xff\xff\xff\x7f" + model,
         lambda model: b"\x0b" + model,
+        lambda model: b"\x0a\x03\x0a\x01\xff" * 2 + model,  # twice the piece FF: no UTF-8
     ],
 )
 def test_a_damaged_model_is_refused(folder: Path, model: bytes, damage: object) -> None:

@@ -124,6 +124,7 @@ def test_what_messages_contain_is_text(content: str, thought: str, result: str) 
         ([], "no message"),
         ([{"role": "robot", "content": "Hi"}], "unknown role 'robot'"),
         ([{"content": "Hi"}], "unknown role None"),
+        ([{"role": ["user"], "content": "Hi"}], "unknown role"),
         ([{"role": "user"}], "content of message 0 is not text"),
         ([{"role": "user", "content": None}], "content of message 0 is not text"),
         ([*QUESTION, {"role": "user", "content": ["Hi"]}], "content of message 1 is not text"),
@@ -165,7 +166,10 @@ def test_the_templates_own_file_comes_first(directory: Path, tokenizer: Tokenize
     assert load_template(directory, tokenizer).family == "hybrid"
 
 
-@pytest.mark.parametrize("entry", [3, [], ["a"], [{"name": "rag", "template": "x"}]])
+NESTED = [{"name": "default", "template": [{"name": "default", "template": "x"}]}]
+
+
+@pytest.mark.parametrize("entry", [3, [], ["a"], [{"name": "rag", "template": "x"}], NESTED])
 def test_a_config_without_a_usable_template_is_refused(
     directory: Path, tokenizer: Tokenizer, entry: object
 ) -> None:

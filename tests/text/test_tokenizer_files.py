@@ -86,10 +86,6 @@ DAMAGES: dict[str, tuple[Callable[[Any], object], str]] = {
         lambda data: data["pre_tokenizer"]["pretokenizers"][1].update(use_regex="no"),
         "not a usable",
     ),
-    "broken pattern": (
-        lambda data: data["pre_tokenizer"]["pretokenizers"][0].update(pattern={"Regex": "("}),
-        "not a usable",
-    ),
 }
 
 
@@ -117,6 +113,10 @@ UNSUPPORTED: dict[str, tuple[Callable[[Any], object], str]] = {
         ),
         "normalizer that is not supported: .*Precompiled",
     ),
+    "a kind that is no name": (
+        lambda data: data.update(normalizer={"type": {}}),
+        "normalizer that is not supported",
+    ),
     "a sequence of nothing": (
         lambda data: data.update(normalizer={"type": "Sequence"}),
         "normalizer that is not supported",
@@ -127,6 +127,16 @@ UNSUPPORTED: dict[str, tuple[Callable[[Any], object], str]] = {
     ),
     "dropping what it cuts at": (
         lambda data: data["pre_tokenizer"]["pretokenizers"][0].update(behavior="Removed"),
+        "pre-tokenizer that is not supported: .*Split",
+    ),
+    "a pattern that is none": (
+        lambda data: data["pre_tokenizer"]["pretokenizers"][0].update(pattern={"Regex": "("}),
+        "pre-tokenizer that is not supported: .*Split",
+    ),
+    "a pattern that takes for ever, or a panic": (
+        lambda data: data["pre_tokenizer"]["pretokenizers"][0].update(
+            pattern={"Regex": "(?=(.+)+@)x"}
+        ),
         "pre-tokenizer that is not supported: .*Split",
     ),
     "no bytes at the end": (

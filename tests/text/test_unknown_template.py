@@ -87,7 +87,9 @@ def test_two_contents_side_by_side_make_no_control_token() -> None:
 
 
 def test_tools_and_calls_are_text_too() -> None:
-    template = unknown("{{ tools | tojson }}{{ (messages[0].tool_calls or []) | tojson }}")
+    template = unknown(
+        "{{ messages[0].content }}{{ tools | tojson }}{{ (messages[0].tool_calls or []) | tojson }}"
+    )
     call = {"name": "<think>", "arguments": {"<|im_end|>": "<tool_call>"}}
     asked: list[Message] = [{"role": "assistant", "content": "", "tool_calls": [call]}]
     pieces = template.render(asked, tools=[{"name": "</think>", "n": [1, None, True]}])
@@ -113,9 +115,9 @@ def test_templates_have_what_transformers_gives_them() -> None:
     template = unknown(
         "{{ bos_token }}{{ {'é': '<'} | tojson }}{{ strftime_now('%%') }}"
         "{% for i in range(9) %}{% if i == 2 %}{% break %}{% endif %}{{ i }}{% endfor %}"
-        "{% generation %}said{% endgeneration %}"
+        "{% generation %}{{ messages[0].content }}{% endgeneration %}"
     )
-    assert plain(template.render(messages("Hi"))) == '<s>{"é": "<"}%01said'
+    assert plain(template.render(messages("Hi"))) == '<s>{"é": "<"}%01Hi'
 
 
 ESCAPES = [
@@ -142,19 +144,19 @@ def test_a_template_that_tries_to_escape_is_refused(source: str) -> None:
 
 
 def test_an_escape_is_refused_when_it_first_shows() -> None:
-    template = unknown("{% if messages | length > 1 %}{{ ''.__class__ }}{% endif %}")
+    template = unknown(CHATML + "{% if messages | length > 1 %}{{ ''.__class__ }}{% endif %}")
     with pytest.raises(ModelFileError, match="tries to leave its sandbox"):
         template.render(messages("a", "b"))
 
 
 def test_a_loop_of_10_to_the_15_is_stopped() -> None:
     loop = "{% for i in range(100000) %}"
-    with pytest.raises(ModelFileError, match="does not end within 2 s"):
+    with pytest.raises(ModelFileError, match=r"does not end within 1\.5 s"):
         unknown(loop * 3 + "{% endfor %}" * 3)
 
 
 def test_a_number_that_takes_for_ever_is_stopped() -> None:
-    with pytest.raises(ModelFileError, match="does not end within 2 s"):
+    with pytest.raises(ModelFileError, match=r"does not end within 1\.5 s"):
         unknown("{{ 10 ** (10 ** 9) }}")
 
 
@@ -191,8 +193,40 @@ def test_a_broken_template_is_refused_by_name(source: str, reason: str) -> None:
     assert reason in caught.value.message
 
 
+@pytest.mark.parametrize("source", ["", "x", "<|im_start|>assistant\n", "{{ messages | length }}"])
+def test_a_template_without_what_a_person_says_is_refused(source: str) -> None:
+    with pytest.raises(ModelFileError, match=r"x\.jinja leaves out what a person says"):
+        unknown(source)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{{ raise_exception('no ' * 10 ** 6) }}",
+        "{{ messages['x' * 10 ** 6].y }}",
+        "{{ ''[('x' * 10 ** 6)].y }}",
+    ],
+)
+def test_what_is_said_of_an_error_is_short(source: str) -> None:
+    with pytest.raises(ModelFileError) as caught:
+        unknown(source)
+    assert len(caught.value.message) < 300
+
+
+def test_all_texts_together_have_a_limit() -> None:
+    """Four probes of 3 million letters each are more than 8 million."""
+    with pytest.raises(ModelFileError, match="takes too much memory or text"):
+        unknown(CHATML + "{% for i in range(3000) %}{{ 'x' * 1000 }}{% endfor %}")
+
+
+def test_half_a_character_comes_back() -> None:
+    text = "a \ud83d b \U0001f600"
+    assert text in plain(unknown(CHATML).render(messages(text)))
+
+
 def test_a_template_may_refuse_messages() -> None:
-    template = unknown("{% if messages | length > 1 %}{{ raise_exception('one only') }}{% endif %}")
+    refusal = "{% if messages | length > 1 %}{{ raise_exception('one only') }}{% endif %}"
+    template = unknown(CHATML + refusal)
     with pytest.raises(UsageError, match="refuses these messages: one only"):
         template.render(messages("a", "b"))
 
@@ -211,15 +245,15 @@ def test_a_template_gets_the_time_and_the_memory_that_it_is_told() -> None:
     code = (
         "import resource, signal; from qwen3_mlx.text import sandbox, sandbox_worker\n"
         "sandbox_worker.limit_process(sandbox.CPU_SECONDS, sandbox.MEMORY_BYTES)\n"
-        "print(round(signal.getitimer(signal.ITIMER_PROF)[0]))\n"
+        "print(round(signal.getitimer(signal.ITIMER_PROF)[0], 1))\n"
         "print(resource.getrlimit(resource.RLIMIT_AS)[0])\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
     seconds, memory = done.stdout.split()
-    assert seconds == "2"
-    assert memory == str(512 * 2**20) or sys.platform != "linux"
+    assert seconds == "1.5"
+    assert memory == str(240 * 2**20) or sys.platform != "linux"
 
 
 def test_memory_is_watched_where_it_cannot_be_limited() -> None:

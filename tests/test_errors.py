@@ -1,0 +1,24 @@
+"""What errors say, whatever is in the names that they repeat."""
+
+from __future__ import annotations
+
+from qwen3_mlx.errors import LONGEST, ModelFileError, ToolError
+
+
+def test_a_message_keeps_its_beginning_and_its_end() -> None:
+    error = ModelFileError(f"config.json: {'x' * 10**6} is missing", hint="Fetch it again.")
+    assert len(error.message) < LONGEST
+    assert error.message.startswith("config.json: xxx")
+    assert error.message.endswith("xxx is missing")
+    assert str(error) == error.message
+    assert error.hint == "Fetch it again."
+
+
+def test_a_message_of_a_usual_length_is_whole() -> None:
+    said = "config.json: " + "x" * (LONGEST - 13)
+    assert ModelFileError(said).message == said
+
+
+def test_what_is_for_the_model_is_whole() -> None:
+    said = "x" * 10**6
+    assert ToolError(said).message == said
