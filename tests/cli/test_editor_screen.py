@@ -205,6 +205,6 @@ def test_tab_lists_above_the_line_and_leaves_nothing_else(start: Start) -> None:
     screen = start(answers("5"))
     screen.wait_for("›")
     screen.type("/th\t")
-    screen.wait_for("\n\n/think    /thoughts\n› /th")
+    screen.wait_for("\n\n/think    /thinking /thoughts\n› /th")
     screen.type("o\t\r")
-    screen.wait_for("/think    /thoughts\n› /thoughts\nthoughts: window\n\n›")
+    screen.wait_for("/think    /thinking /thoughts\n› /thoughts\nthoughts: window\n\n›")
