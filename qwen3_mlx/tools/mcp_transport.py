@@ -74,8 +74,9 @@ class StdioTransport(AbstractAsyncContextManager[Streams]):
         reads, from_server = anyio.create_memory_object_stream[SessionMessage | Exception](0)
         to_server, writes = anyio.create_memory_object_stream[SessionMessage](0)
         self._streams = reads, from_server, to_server, writes
-        jobs = (self._read(reads), self._write(writes), self._listen())
-        self._tasks = [asyncio.create_task(job) for job in jobs]
+        self._listening = asyncio.create_task(self._listen())
+        jobs = (self._read(reads), self._write(writes))
+        self._tasks = [self._listening, *map(asyncio.create_task, jobs)]
         return from_server, to_server
 
     async def __aexit__(
@@ -143,7 +144,9 @@ class StdioTransport(AbstractAsyncContextManager[Streams]):
             return None
 
     async def _last_words(self) -> str:
-        await _has_ended(self._process)
+        if await _has_ended(self._process):
+            # What it said last may still be in the pipe.
+            await asyncio.wait([self._listening], timeout=GRACE)
         code = self._process.returncode
         how = "it closed its output" if code is None else f"it ended with exit code {code}"
         return f"{how}: {self.noise}" if self.noise else how
