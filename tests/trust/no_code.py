@@ -1,7 +1,7 @@
 """Attack: folders that bring code, by every name under which others would run it.
 
 Each is loaded and asked in a process of its own that works in the folder, under a hook that hears
-what Python compiles, imports, runs, connects to and starts. The code would leave a trace in the
+what Python compiles, imports, runs, starts and connects to. The code would leave a trace in the
 folder; so would a template that gets out of its sandbox. `python -m tests.trust.no_code`.
 """
 

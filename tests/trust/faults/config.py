@@ -188,7 +188,7 @@ QUANTIZATION: dict[str, Fault] = {
     "a module that is not there": (rounded(**{"model.layers.9.mlp.gate": {"bits": 8}}), FILE),
     "100,000 modules that are not there": (
         rounded(**{f"x{i}": {"bits": 8} for i in range(100_000)}),
-        f"{FILE}: quantization names 100000 modules",
+        f"{FILE}: quantization names 10000. modules",
     ),
     "a second quantization that contradicts": (
         fields(CONFIG, quantization_config={"bits": 8, "group_size": 64}),
