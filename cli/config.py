@@ -7,7 +7,6 @@ their names. What a person wrote into it stays: only the line of the model is ev
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -17,6 +16,7 @@ from qwen3_mlx.cli.options import KINDS
 from qwen3_mlx.cli.state import replace_file
 from qwen3_mlx.cli.stated import Stated
 from qwen3_mlx.errors import UsageError, write_error
+from qwen3_mlx.places import own_folder
 
 ADVICE = "Correct the file or remove it."
 
@@ -26,9 +26,12 @@ _MODEL = re.compile(
 
 
 def config_path() -> Path:
-    """Where the file is, or would be."""
-    home = os.environ.get("XDG_CONFIG_HOME") or "~/.config"
-    return Path(home).expanduser() / "qwen3-mlx" / "config.toml"
+    """Where the file is, or would be.
+
+    Raises:
+        UsageError: there is no home to find it in.
+    """
+    return own_folder("config") / "config.toml"
 
 
 def read_config() -> list[Stated]:

@@ -13,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from qwen3_mlx.errors import UsageError, write_error
+from qwen3_mlx.places import own_folder
 
 UNFINISHED = ".new"
 ABANDONED = 3600
@@ -20,9 +21,12 @@ ABANDONED = 3600
 
 
 def state_path(name: str) -> Path:
-    """Where a file of that name is, or would be."""
-    home = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
-    return Path(home).expanduser() / "qwen3-mlx" / name
+    """Where a file of that name is, or would be.
+
+    Raises:
+        UsageError: there is no home to find it in.
+    """
+    return own_folder("state") / name
 
 
 def check_place(path: Path) -> None:

@@ -23,7 +23,12 @@ from qwen3_mlx.errors import UsageError
 from qwen3_mlx.fitting import Fitting, counted_tokens
 from qwen3_mlx.generation import defaults
 from qwen3_mlx.generation.calibration import CAUTIOUS, Calibration
-from qwen3_mlx.generation.calibration_file import own_folder, own_path, read_of, shipped_path
+from qwen3_mlx.generation.calibration_file import (
+    calibrations_folder,
+    own_path,
+    read_of,
+    shipped_path,
+)
 from qwen3_mlx.generation.defaults import Defaults
 from qwen3_mlx.generation.drafting import DraftModel, PromptLookup
 from qwen3_mlx.generation.speculation import Drafting
@@ -181,7 +186,7 @@ def find_calibration(source: Source, checkpoint: Checkpoint, path: Path | None) 
         return read_of(path, weights_identity(source.path, checkpoint))
     shipped = shipped_path(source.path.name)
     ships = source.kind == "bundled" and shipped.is_file()
-    if not (ships or own_folder().is_dir()):
+    if not (ships or calibrations_folder().is_dir()):
         return CAUTIOUS
     own = own_path(weights_identity(source.path, checkpoint))
     if own.is_file():

@@ -13,7 +13,8 @@ ROOMS = (
     *("cli", "convert", "measure", "evaluation", "loading", "fitting", "runtime", "chat"),
     *("tools", "generation"),
     *("text", "health", "memory"),
-    *("checkpoint", "model", "bundled", "events", "strict_json", "errors", "environment"),
+    *("checkpoint", "model", "bundled", "events", "strict_json", "places", "errors"),
+    "environment",
 )
 # Neither knows of the other: strings here, arrays there.
 STRANGERS = {("text", "memory"), ("text", "checkpoint"), ("text", "model")}

@@ -17,7 +17,8 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 
 from qwen3_mlx.checkpoint.prompt_file import SUFFIX
-from qwen3_mlx.errors import UsageError, write_error
+from qwen3_mlx.errors import write_error
+from qwen3_mlx.places import own_folder
 
 MAX_BYTES = 10 * 10**9
 MAX_FILES = 500
@@ -36,13 +37,7 @@ def default_folder() -> Path:
     Raises:
         UsageError: There is no home to find it in.
     """
-    home = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    try:
-        return Path(home).expanduser() / "qwen3-mlx" / "prompts"
-    except RuntimeError as error:
-        raise UsageError(
-            f"there is no folder for saved prompts: {error}", hint="Set XDG_CACHE_HOME to one."
-        ) from error
+    return own_folder("cache") / "prompts"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict, fields
@@ -17,30 +16,25 @@ from typing import TypeGuard
 from qwen3_mlx.bundled import bundled_path
 from qwen3_mlx.errors import UsageError
 from qwen3_mlx.generation.calibration import Calibration
+from qwen3_mlx.places import own_folder
 
 FORMAT = "qwen3-mlx calibration 1"
 MAX_BYTES = 1 << 20
 RECALIBRATE = "Write it again with: qwen3-mlx curve TASKS --calibrate"
 
 
-def own_folder() -> Path:
+def calibrations_folder() -> Path:
     """`qwen3-mlx/calibrations` in the data folder of the person.
 
     Raises:
         UsageError: There is no home to find it in.
     """
-    home = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
-    try:
-        return Path(home).expanduser() / "qwen3-mlx" / "calibrations"
-    except RuntimeError as error:
-        raise UsageError(
-            f"there is no folder for calibrations: {error}", hint="Set XDG_DATA_HOME to one."
-        ) from error
+    return own_folder("data") / "calibrations"
 
 
 def own_path(model: str) -> Path:
     """Where the calibration that a person made of a model is, by the identity of its weights."""
-    return own_folder() / f"{model}.json"
+    return calibrations_folder() / f"{model}.json"
 
 
 def shipped_path(name: str) -> Path:
