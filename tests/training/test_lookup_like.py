@@ -11,7 +11,7 @@ import pytest
 from qwen3_mlx.text.lookup_like import WEIGHTS
 from training.lookup_like import data
 from training.lookup_like.regression import SEEN, fit
-from training.lookup_like.table import judged, wilson
+from training.lookup_like.table import judged
 from training.lookup_like.weights_file import write_weights
 
 HELD_OUT = data.read_examples(data.HELD_OUT)
@@ -72,14 +72,6 @@ def test_weights_are_written_as_bytes_of_a_common_step(tmp_path: Path) -> None:
     written = json.loads(path.read_text())
     assert (written["trained_on"], written["examples"]) == ("x", 18)
     assert written["step"] * 127 == pytest.approx(max(map(abs, weights.values.values())), rel=1e-6)
-
-
-@pytest.mark.parametrize(
-    ("right", "count", "low", "high"),
-    [(1, 2, 0.0945, 0.9055), (0, 10, 0.0, 0.2775), (10, 10, 0.7225, 1.0)],
-)
-def test_wilsons_interval(right: int, count: int, low: float, high: float) -> None:
-    assert wilson(right, count) == pytest.approx((low, high), abs=1e-4)
 
 
 def test_slots_are_filled_and_alternatives_chosen(

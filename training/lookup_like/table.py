@@ -6,28 +6,17 @@ Knows how an answer is judged. Does not know how it came about.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from math import sqrt
 
 from rich.table import Table
 
+from qwen3_mlx.evaluation.interval import wilson
 from qwen3_mlx.text.lookup_like import decide
 from training.lookup_like.data import Example
-
-Z = 1.959964
-"""Of a normal distribution: 95 % lie within so many standard deviations."""
 
 
 def judged(examples: Sequence[Example]) -> list[bool]:
     """Whether each decision is right."""
     return [decide(example.text).think is example.think for example in examples]
-
-
-def wilson(right: int, count: int) -> tuple[float, float]:
-    """The interval of 95 % around a share (Wilson, 1927)."""
-    share, spread = right / count, Z * Z / count
-    middle = (share + spread / 2) / (1 + spread)
-    half = Z * sqrt(share * (1 - share) / count + spread / (4 * count)) / (1 + spread)
-    return middle - half, middle + half
 
 
 def table(examples: Sequence[Example], name: str) -> Table:
@@ -38,9 +27,9 @@ def table(examples: Sequence[Example], name: str) -> Table:
         made.add_column(head, justify="right" if head else "left")
     for label, belongs in _groups(examples):
         counted = [r for r, one in zip(right, belongs, strict=True) if one]
-        low, high = wilson(sum(counted), len(counted))
+        within = wilson(sum(counted), len(counted))
         share = f"{100 * sum(counted) / len(counted):.1f}"
-        interval = f"{100 * low:.1f} to {100 * high:.1f}"
+        interval = f"{100 * within.low:.1f} to {100 * within.high:.1f}"
         made.add_row(label, str(len(counted)), str(sum(counted)), share, interval)
     return made
 
