@@ -5,6 +5,8 @@ Everything is checked before a weight is read. Does not know formats, arrays or 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 
@@ -97,33 +99,19 @@ def load(
     start = perf_counter()
     memory = None if expert_memory is None else parse_expert_memory(expert_memory)
     source = resolve(name, offline=offline)
-    check_companions(source.path)
-    checkpoint = open_checkpoint(source.path)
-    tokenizer = load_tokenizer(source.path, vocab_size=checkpoint.config.vocab_size)
-    template = load_template(source.path, tokenizer)
-    settings = model_defaults(source, template)
-    check_recorded(source.path)
-    calibrated = find_calibration(source, checkpoint, calibration)
-    cache = layer_cache(checkpoint.config, kv_bits, max_kv)
-    if save_cache and cache is not KVCache:
-        raise UsageError(
-            "only whole caches can be saved, neither rounded nor sliding ones",
-            hint="Leave out save_cache, or kv_bits and max_kv.",
-        )
-    tokens = counted_tokens(checkpoint, context, max_kv)
-    fitting = Fitting(checkpoint, dtype, tokens, kv_bits)
+    folder = _open(source)
+    calibrated = find_calibration(source, folder.checkpoint, calibration)
+    cache = _cache_kind(folder.checkpoint, kv_bits, max_kv, save_cache=save_cache)
+    tokens = counted_tokens(folder.checkpoint, context, max_kv)
+    fitting = Fitting(folder.checkpoint, dtype, tokens, kv_bits)
     slots = None if memory is None else fitting.slots(name, memory)
     prefill_chunk = fitting.check(slots)
     bound_cache()
     if wired:
         wire_memory()
-    loaded = checkpoint.load(dtype=dtype, context=context, expert_slots=slots)
+    loaded = folder.checkpoint.load(dtype=dtype, context=context, expert_slots=slots)
     loaded.model.layer_cache = cache
-    if slots is None:
-        tune(loaded.model, spare=fitting.spare(), compiled=compiled)
-    else:  # which experts are needed is decided outside any graph, and memory is short
-        tune(loaded.model, spare=0, compiled=False)
-        mx.clear_cache()
+    _tune(loaded, fitting, slots, compiled)
     return LLM(
         name=name,
         path=source.path,
@@ -131,16 +119,56 @@ def load(
         config=loaded.config,
         expert_slots=slots,
         model=loaded.model,
-        tokenizer=tokenizer,
-        template=template,
-        defaults=settings,
+        tokenizer=folder.tokenizer,
+        template=folder.template,
+        defaults=folder.defaults,
         context_length=loaded.config.context_length,
         prefill_chunk=prefill_chunk,
-        drafting=_drafting(draft, tokenizer, offline=offline),
-        prompts=_prompts(source.path, checkpoint, loaded, tokenizer) if save_cache else None,
+        drafting=_drafting(draft, folder.tokenizer, offline=offline),
+        prompts=_prompts(source.path, folder, loaded) if save_cache else None,
         calibration=calibrated,
         load_seconds=perf_counter() - start,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Folder:
+    """A model's folder, checked: all that is read of it before its weights."""
+
+    checkpoint: Checkpoint
+    tokenizer: Tokenizer
+    template: ChatTemplate
+    defaults: Defaults
+
+
+def _open(source: Source) -> _Folder:
+    check_companions(source.path)
+    checkpoint = open_checkpoint(source.path)
+    tokenizer = load_tokenizer(source.path, vocab_size=checkpoint.config.vocab_size)
+    template = load_template(source.path, tokenizer)
+    settings = model_defaults(source, template)
+    check_recorded(source.path)
+    return _Folder(checkpoint, tokenizer, template, settings)
+
+
+def _cache_kind(
+    checkpoint: Checkpoint, kv_bits: int | None, max_kv: int | None, *, save_cache: bool
+) -> Callable[[], KVCache]:
+    kind = layer_cache(checkpoint.config, kv_bits, max_kv)
+    if save_cache and kind is not KVCache:
+        raise UsageError(
+            "only whole caches can be saved, neither rounded nor sliding ones",
+            hint="Leave out save_cache, or kv_bits and max_kv.",
+        )
+    return kind
+
+
+def _tune(loaded: LoadedModel, fitting: Fitting, slots: int | None, compiled: bool | None) -> None:
+    if slots is None:
+        tune(loaded.model, spare=fitting.spare(), compiled=compiled)
+    else:  # which experts are needed is decided outside any graph, and memory is short
+        tune(loaded.model, spare=0, compiled=False)
+        mx.clear_cache()
 
 
 def _drafting(draft: str | None, tokenizer: Tokenizer, *, offline: bool) -> Drafting | None:
@@ -157,14 +185,12 @@ def _drafting(draft: str | None, tokenizer: Tokenizer, *, offline: bool) -> Draf
     return Drafting(lambda: DraftModel(small.model, tokenizer.vocab_size))
 
 
-def _prompts(
-    folder: Path, checkpoint: Checkpoint, loaded: LoadedModel, tokenizer: Tokenizer
-) -> PromptStore:
+def _prompts(path: Path, folder: _Folder, loaded: LoadedModel) -> PromptStore:
     """What this model has read, in the cache folder of the person."""
     dtype = loaded.model.model.norm.weight.dtype
-    identity = model_identity(folder, checkpoint, loaded.config, dtype)
+    identity = model_identity(path, folder.checkpoint, loaded.config, dtype)
     layout = plain_layout(identity, loaded.config, dtype)
-    return PromptStore(PromptFolder(default_folder()), layout, tokenizer.control.im_start)
+    return PromptStore(PromptFolder(default_folder()), layout, folder.tokenizer.control.im_start)
 
 
 def identity(folder: Path) -> str:
