@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING
 
 from qwen3_mlx.cli import wording
 from qwen3_mlx.cli.calls import Calls
+from qwen3_mlx.cli.choices import Show
 from qwen3_mlx.cli.cover import Cover, errors_covered
 from qwen3_mlx.cli.files import attached, not_utf8
 from qwen3_mlx.cli.interrupt import stop_on_interrupt
 from qwen3_mlx.cli.jsonl import event_line, reply_object
 from qwen3_mlx.cli.keyboard import listening
 from qwen3_mlx.cli.loading import finish_saving, open_conversation, open_model
-from qwen3_mlx.cli.options import Settings, Show
+from qwen3_mlx.cli.options import Settings
 from qwen3_mlx.cli.summing import summary_of
 from qwen3_mlx.cli.terminal import Terminal
 from qwen3_mlx.cli.thoughts_file import kept_thoughts

@@ -13,10 +13,11 @@ from qwen3_mlx.checkpoint.load import compute_dtype
 from qwen3_mlx.cli.bench_page import charts, page
 from qwen3_mlx.cli.bench_report import Report, as_data
 from qwen3_mlx.cli.chart import draw
+from qwen3_mlx.cli.choices import PeerName
 from qwen3_mlx.cli.filter import clean_line, escaped_json
 from qwen3_mlx.cli.heatmap import show
 from qwen3_mlx.cli.loading import open_model
-from qwen3_mlx.cli.options import PeerName, Settings
+from qwen3_mlx.cli.options import Settings
 from qwen3_mlx.cli.state import check_place, replace_file
 from qwen3_mlx.cli.stated import flag_name
 from qwen3_mlx.cli.terminal import Terminal

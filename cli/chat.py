@@ -13,6 +13,7 @@ from qwen3_mlx.cli import keeping, talking, transcripts, wording
 from qwen3_mlx.cli.ahead import reading_ahead
 from qwen3_mlx.cli.call_wording import unfolded
 from qwen3_mlx.cli.calls import Calls
+from qwen3_mlx.cli.choices import Show
 from qwen3_mlx.cli.commands import is_command, run_command, unescaped
 from qwen3_mlx.cli.completion import completions
 from qwen3_mlx.cli.cover import Cover
@@ -23,7 +24,7 @@ from qwen3_mlx.cli.history import NAME, TypedLines
 from qwen3_mlx.cli.interrupt import stop_on_interrupt
 from qwen3_mlx.cli.keyboard import listening
 from qwen3_mlx.cli.loading import finish_saving, open_conversation, open_model, tell_notes
-from qwen3_mlx.cli.options import Settings, Show
+from qwen3_mlx.cli.options import Settings
 from qwen3_mlx.cli.room import make_room
 from qwen3_mlx.cli.state import state_path
 from qwen3_mlx.cli.summing import summary_of

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from qwen3_mlx.cli import calibrate
 from qwen3_mlx.cli.chart import draw
+from qwen3_mlx.cli.choices import TaskFormat
 from qwen3_mlx.cli.curve_page import charts, page
 from qwen3_mlx.cli.filter import clean_line, escaped_json
 from qwen3_mlx.cli.heatmap import show
 from qwen3_mlx.cli.loading import flags_named, open_model
-from qwen3_mlx.cli.options import Settings, TaskFormat, parse_budget
+from qwen3_mlx.cli.options import Settings, parse_budget
 from qwen3_mlx.cli.progress import showing_steps
 from qwen3_mlx.cli.state import check_place, replace_file
 from qwen3_mlx.cli.terminal import Terminal

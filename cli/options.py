@@ -5,81 +5,18 @@ Knows names, help texts and what a person may write. Loads nothing.
 
 from __future__ import annotations
 
-import functools
-import inspect
-from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, TypeVar, get_type_hints
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeAlias, get_type_hints
 
 import typer
 
+from qwen3_mlx.cli.choices import Show, Switch
 from qwen3_mlx.errors import UsageError
 from qwen3_mlx.generation.thinking import AutoBudget, parse_auto
 
 if TYPE_CHECKING:
     from qwen3_mlx.generation.mode import Thinking
-
-Result = TypeVar("Result")
-
-
-class Switch(StrEnum):
-    """What `--thinking` takes."""
-
-    ON = "on"
-    OFF = "off"
-    AUTO = "auto"
-
-    @property
-    def thinks(self) -> Thinking:
-        """What the library calls it."""
-        return "auto" if self is Switch.AUTO else self is Switch.ON
-
-
-class Show(StrEnum):
-    """What `--thoughts` takes: how much of them is shown."""
-
-    WINDOW = "window"
-    FULL = "full"
-    HIDDEN = "hidden"
-    SUMMARY = "summary"
-
-    @property
-    def private(self) -> bool:
-        """Whether nobody may see them, now or later."""
-        return self in {Show.HIDDEN, Show.SUMMARY}
-
-
-class LearningMethod(StrEnum):
-    """What `--method` takes."""
-
-    DWQ = "dwq"
-    GPTQ = "gptq"
-    AWQ = "awq"
-
-
-class PruningMethod(StrEnum):
-    """What `--method` of `prune` takes."""
-
-    REAP = "reap"
-    FREQUENCY = "frequency"
-
-
-class TaskFormat(StrEnum):
-    """What `--format` of `curve` takes."""
-
-    TASKS = "tasks"
-    GSM8K = "gsm8k"
-    MMLU_REDUX = "mmlu-redux"
-    MATH_500 = "math-500"
-    NEEDLE = "needle"
-
-
-class PeerName(StrEnum):
-    """What `--against` takes."""
-
-    MLX_LM = "mlx-lm"
-    LLAMA_CPP = "llama.cpp"
 
 
 @dataclass(frozen=True, slots=True)
@@ -347,37 +284,8 @@ ANSWERING = frozenset(
 )
 """Settings that matter where many prompts are answered together, within budgets of their own."""
 
-
-def spread(
-    command: Callable[..., Result],
-    made: Callable[[dict[str, object]], object],
-    names: Collection[str] | None = None,
-) -> Callable[..., Result]:
-    """Spreads the first parameter of a command into the options above.
-
-    Args:
-        command: Gets for it what `made` returns, and its other parameters as they are.
-        made: Gets the values of the options by name, None for each that was not given.
-        names: Of the settings whose options the command takes; None: all.
-    """
-    common = [
-        parameter.replace(default=None)
-        for name, parameter in inspect.signature(Settings).parameters.items()
-        if names is None or name in names
-    ]
-    own = list(inspect.signature(command).parameters.values())[1:]
-    types = get_type_hints(Settings, include_extras=True)
-    types |= get_type_hints(command, include_extras=True)
-
-    @functools.wraps(command)
-    def spreading(**values: object) -> Result:
-        given = {parameter.name: values.pop(parameter.name) for parameter in common}
-        return command(made(given), **values)
-
-    parameters = [
-        parameter.replace(annotation=types[parameter.name], kind=inspect.Parameter.KEYWORD_ONLY)
-        for parameter in (*own, *common)
-    ]
-    spreading.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    spreading.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-    return spreading
+AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+Force: TypeAlias = Annotated[bool, typer.Option("--force", help="Replace DST if it is a model.")]
+ChartFile: TypeAlias = Annotated[
+    Path | None, typer.Option("--svg", metavar="FILE", help="Write the charts to FILE too.")
+]

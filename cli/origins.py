@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from qwen3_mlx.cli.config import read_config
-from qwen3_mlx.cli.options import ANSWERING, KINDS, LOADING, SHORT_FORMS, Settings, spread
+from qwen3_mlx.cli.options import ANSWERING, KINDS, LOADING, SHORT_FORMS, Settings
+from qwen3_mlx.cli.spreading import spread
 from qwen3_mlx.cli.stated import Stated, flag_name
 
 VARIABLES = {name: f"QWEN3_MLX_{name.upper()}" for name in KINDS}

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from qwen3_mlx.checkpoint.recorded import PRUNING
+from qwen3_mlx.cli.choices import PruningMethod
 from qwen3_mlx.cli.convert import left_with_a_word
 from qwen3_mlx.cli.filter import escaped_json
-from qwen3_mlx.cli.options import PruningMethod
 from qwen3_mlx.cli.progress import showing_progress
 from qwen3_mlx.cli.tables import columns
 from qwen3_mlx.cli.terminal import Terminal

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from qwen3_mlx.cli.options import Show
+from qwen3_mlx.cli.choices import Show
 from qwen3_mlx.cli.terminal import Terminal
 
 if TYPE_CHECKING:

@@ -13,7 +13,8 @@ from functools import cache
 import typer
 from typer.main import get_command
 
-from qwen3_mlx.cli.options import KINDS, refusal, spread
+from qwen3_mlx.cli.options import KINDS, refusal
+from qwen3_mlx.cli.spreading import spread
 from qwen3_mlx.errors import UsageError
 
 _SWITCHED = {

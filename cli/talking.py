@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, cast
 
 from qwen3_mlx.cli import wording
 from qwen3_mlx.cli.call_wording import unfolded
+from qwen3_mlx.cli.choices import Show, Switch
 from qwen3_mlx.cli.cover import without_thoughts
-from qwen3_mlx.cli.options import Show, Switch, parse_budget
+from qwen3_mlx.cli.options import parse_budget
 from qwen3_mlx.cli.session import Command, Session
 from qwen3_mlx.errors import UsageError
 

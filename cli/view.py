@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from qwen3_mlx.chat import last_reply
 from qwen3_mlx.cli import wording
+from qwen3_mlx.cli.choices import Show
 from qwen3_mlx.cli.dial import KEYS, Dial
-from qwen3_mlx.cli.options import Show
 from qwen3_mlx.cli.terminal import Terminal
 from qwen3_mlx.cli.turnabout import KEY
 from qwen3_mlx.events import (

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from qwen3_mlx.cli.choices import Show, Switch
 from qwen3_mlx.cli.config import config_path, read_config, set_model
-from qwen3_mlx.cli.options import Budget, Settings, Show, Switch
+from qwen3_mlx.cli.options import Budget, Settings
 from qwen3_mlx.cli.origins import settle
 from qwen3_mlx.errors import Qwen3Error, UsageError
 from tests.cli.conftest import Invoke

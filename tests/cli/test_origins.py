@@ -6,8 +6,9 @@ import pytest
 from typer.main import get_command
 
 from qwen3_mlx.cli.app import app
+from qwen3_mlx.cli.choices import Show, Switch
 from qwen3_mlx.cli.config import config_path
-from qwen3_mlx.cli.options import KINDS, Budget, Settings, Show, Switch
+from qwen3_mlx.cli.options import KINDS, Budget, Settings
 from qwen3_mlx.cli.origins import VARIABLES, settle
 from qwen3_mlx.cli.stated import flag_name
 from qwen3_mlx.errors import UsageError

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from qwen3_mlx.cli.options import Show
+from qwen3_mlx.cli.choices import Show
 from qwen3_mlx.errors import NonFiniteError
 from qwen3_mlx.events import Reply
 from tests.cli.conftest import Invoke, Start

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from qwen3_mlx.cli import wording
-from qwen3_mlx.cli.options import Settings, Switch
+from qwen3_mlx.cli.choices import Switch
+from qwen3_mlx.cli.options import Settings
 from qwen3_mlx.cli.turnabout import Turnabout
 from qwen3_mlx.errors import UsageError
 from qwen3_mlx.events import AnswerDelta, Done, Event, ThinkingChosen

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from qwen3_mlx.cli.options import TaskFormat
+from qwen3_mlx.cli.choices import TaskFormat
 from qwen3_mlx.errors import UsageError
 from qwen3_mlx.evaluation import lines
 from qwen3_mlx.evaluation.readers import BOXED, LETTER, Form

@@ -12,9 +12,9 @@ from types import SimpleNamespace
 from typing import TypeAlias, cast
 
 from qwen3_mlx.cli.calls import Calls
+from qwen3_mlx.cli.choices import Show
 from qwen3_mlx.cli.filter import DisplayFilter, clean
 from qwen3_mlx.cli.heatmap import Shade, show
-from qwen3_mlx.cli.options import Show
 from qwen3_mlx.cli.progress import showing_progress, showing_steps
 from qwen3_mlx.cli.terminal import Terminal
 from qwen3_mlx.cli.tool_registry import Entry, ToolRegistry
