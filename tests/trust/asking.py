@@ -12,7 +12,7 @@ import select
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -41,10 +41,13 @@ class Asker:
 
     Attributes:
         home: For configuration and state, so that a person's own have no say.
+        patience: Seconds for one folder.
+        module: What answers for the folders: this one, or one that another program is behind.
     """
 
     home: Path
     patience: float = PATIENCE
+    module: str = "tests.trust.asking"
     _process: subprocess.Popen[str] | None = field(default=None, init=False)
 
     def ask(self, folder: Path) -> list[Said]:
@@ -68,28 +71,34 @@ class Asker:
 
     def _start(self) -> subprocess.Popen[str]:
         places = {name: str(self.home) for name in ("HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME")}
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.trust.asking"],
-            env={**os.environ, **places, "HF_HUB_OFFLINE": "1"},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        with self._complaints.open("w") as complaints:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", self.module],
+                env={**os.environ, **places, "HF_HUB_OFFLINE": "1"},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=complaints,
+                text=True,
+            )
         return self._process
 
     def _ended(self, kind: Kind) -> Said:
         assert self._process is not None
         self._process.kill()
-        _, complaint = self._process.communicate()
+        self._process.communicate()
         self._process = None
-        return Said(kind, complaint[-1000:])
+        return Said(kind, self._complaints.read_text("utf-8", "replace")[-1000:])
+
+    @property
+    def _complaints(self) -> Path:
+        """What the process writes as errors: a file, which unlike a pipe is never full."""
+        return self.home / "stderr"
 
 
 @contextmanager
-def asker() -> Iterator[Asker]:
+def asker(patience: float = PATIENCE, module: str = Asker.module) -> Iterator[Asker]:
     with tempfile.TemporaryDirectory() as home:
-        asking = Asker(Path(home))
+        asking = Asker(Path(home), patience, module)
         try:
             yield asking
         finally:
@@ -122,14 +131,14 @@ def by_command(folder: str) -> Said:
     return Said("answered", f"{reply['thinking']}\n{reply['answer']}")
 
 
-def serve() -> None:
+def serve(*ways: Callable[[str], Said]) -> None:
     """Answers for every folder on standard input with a line of JSON."""
+    out, sys.stdout = sys.stdout, sys.stderr  # what others print is no answer
     for line in sys.stdin:
         folder = line.removesuffix("\n")
-        said = [asdict(by_load(folder)), asdict(by_command(folder))]
-        sys.stdout.write(f"{json.dumps(said)}\n")
-        sys.stdout.flush()
+        out.write(f"{json.dumps([asdict(way(folder)) for way in ways])}\n")
+        out.flush()
 
 
 if __name__ == "__main__":
-    serve()
+    serve(by_load, by_command)
