@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from qwen3_mlx.cli.filter import clean_line
-from qwen3_mlx.errors import UsageError
+from qwen3_mlx.errors import UsageError, read_error
 
 MAX_MEGABYTES = 16
 """Several times what fits into the longest context."""
@@ -55,10 +55,5 @@ def _read(path: Path) -> bytes:
     try:
         with path.expanduser().open("rb") as file:
             return file.read(MAX_MEGABYTES * 10**6 + 1)
-    except FileNotFoundError as error:
-        raise UsageError(f"there is no file {path}") from error
-    except IsADirectoryError as error:
-        raise UsageError(f"{path} is a folder", hint="Name the files in it one by one.") from error
-    except (OSError, RuntimeError, ValueError) as error:  # no home for ~; a name with a zero byte
-        why = error.strerror if isinstance(error, OSError) else error
-        raise UsageError(f"{path} cannot be read: {why}") from error
+    except (OSError, RuntimeError, ValueError) as error:
+        raise read_error(path, error) from error

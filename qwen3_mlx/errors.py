@@ -88,6 +88,22 @@ def _bounded(message: str, longest: int) -> str:
     return f"{message[: longest // 2]} ... {message[-longest // 3 :]}"
 
 
+def read_error(path: object, error: Exception) -> UsageError:
+    """A file that a person named could not be opened or read.
+
+    Args:
+        path: As the person named it.
+        error: What was raised: by the system, for a zero byte in the name, or for `~` without a
+            home.
+    """
+    if isinstance(error, FileNotFoundError):
+        return UsageError(f"there is no file {path}")
+    if isinstance(error, IsADirectoryError):
+        return UsageError(f"{path} is a folder", hint="Name a file in it.")
+    why = error.strerror if isinstance(error, OSError) else None
+    return UsageError(f"{path} cannot be read: {why or error}")
+
+
 def write_error(path: object, error: OSError, nbytes: int) -> Qwen3Error:
     """A file could not be written; whatever was under its name before is still there.
 

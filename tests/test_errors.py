@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from qwen3_mlx.errors import LONGEST, ModelFileError, ToolError
+from pathlib import Path
+
+import pytest
+
+from qwen3_mlx.errors import LONGEST, ModelFileError, ToolError, read_error
 
 
 def test_a_message_keeps_its_beginning_and_its_end() -> None:
@@ -22,3 +26,16 @@ def test_a_message_of_a_usual_length_is_whole() -> None:
 def test_what_is_for_the_model_is_whole() -> None:
     said = "x" * 10**6
     assert ToolError(said).message == said
+
+
+def test_a_file_that_cannot_be_read_is_named_with_the_reason(tmp_path: Path) -> None:
+    for path, said in (
+        (tmp_path / "none", f"there is no file {tmp_path}/none"),
+        (tmp_path, f"{tmp_path} is a folder"),
+        (Path("a\0b"), "a\0b cannot be read: embedded null byte"),
+    ):
+        with pytest.raises((OSError, ValueError)) as raised:
+            path.open()
+        assert read_error(path, raised.value).message == said
+    nobody = RuntimeError("Could not determine home directory.")
+    assert read_error("~x/a", nobody).message == f"~x/a cannot be read: {nobody}"

@@ -12,7 +12,7 @@ from itertools import count
 from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
-from qwen3_mlx.errors import UsageError
+from qwen3_mlx.errors import UsageError, read_error
 
 MAX_LINE_BYTES = 16 * 2**20
 """Several times what fits into the longest context."""
@@ -75,13 +75,8 @@ def parse_line(line: bytes) -> Fields:
 def _opened(path: Path) -> BinaryIO:
     try:
         return path.expanduser().open("rb")
-    except FileNotFoundError as error:
-        raise UsageError(f"there is no file {path}") from error
-    except IsADirectoryError as error:
-        raise UsageError(f"{path} is a folder", hint="Name a file in it.") from error
-    except (OSError, RuntimeError, ValueError) as error:  # no home for ~; a name with a zero byte
-        why = error.strerror if isinstance(error, OSError) else error
-        raise UsageError(f"{path} cannot be read: {why}") from error
+    except (OSError, RuntimeError, ValueError) as error:
+        raise read_error(path, error) from error
 
 
 def _check(path: Path, number: int, line: bytes) -> None:

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
-from qwen3_mlx.errors import UsageError
+from qwen3_mlx.errors import UsageError, read_error
 from qwen3_mlx.evaluation.curve import Record
 from qwen3_mlx.evaluation.figures import Figures, by_category, figures
 from qwen3_mlx.evaluation.setup import Setup
@@ -79,10 +79,11 @@ def read_curve(path: Path) -> Curve:
     """
     try:
         with path.expanduser().open("rb") as file:
-            value = json.loads(file.read(MAX_BYTES))
-        return _curve(value)
-    except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror}") from error
+            text = file.read(MAX_BYTES)
+    except (OSError, RuntimeError, ValueError) as error:
+        raise read_error(path, error) from error
+    try:
+        return _curve(json.loads(text))
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise UsageError(
             f"{path} is no curve that this version can read",

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TypeGuard
 
 from qwen3_mlx.bundled import bundled_path
-from qwen3_mlx.errors import UsageError
+from qwen3_mlx.errors import UsageError, read_error
 from qwen3_mlx.generation.calibration import Calibration
 from qwen3_mlx.places import own_folder
 
@@ -69,9 +69,11 @@ def read_calibration(path: Path) -> Calibration:
     """
     try:
         with path.open("rb") as file:
-            value = json.loads(file.read(MAX_BYTES))
-    except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror}") from error
+            text = file.read(MAX_BYTES)
+    except (OSError, ValueError) as error:
+        raise read_error(path, error) from error
+    try:
+        value = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise UsageError(f"{path} is no calibration: {error}", hint=RECALIBRATE) from error
     if not isinstance(value, dict) or value.pop("format", None) != FORMAT:

@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from qwen3_mlx.errors import UsageError
+from qwen3_mlx.errors import UsageError, read_error
 
 MAX_BYTES = 1_000_000
 SERVERS = "mcpServers"
@@ -53,9 +53,8 @@ def _document(path: Path) -> dict[str, object]:
     try:
         with path.expanduser().open("rb") as file:
             data = file.read(MAX_BYTES + 1)
-    except (OSError, RuntimeError) as error:  # no home for ~
-        why = error.strerror if isinstance(error, OSError) else error
-        raise UsageError(f"{path} cannot be read: {why}") from error
+    except (OSError, RuntimeError, ValueError) as error:
+        raise read_error(path, error) from error
     if len(data) > MAX_BYTES:
         raise UsageError(f"{path} is larger than 1 MB: it is no list of MCP servers")
     try:

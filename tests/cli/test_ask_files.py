@@ -104,7 +104,7 @@ def test_what_is_not_there_is_refused(invoke: Invoke, llm: FakeLLM) -> None:
 def test_a_folder_is_refused(invoke: Invoke, llm: FakeLLM) -> None:
     result = invoke("ask", "Sum?", "--file", "..")
     assert result.exit_code == 2
-    assert result.stderr == "Error: .. is a folder\nName the files in it one by one.\n"
+    assert result.stderr == "Error: .. is a folder\nName a file in it.\n"
 
 
 def test_what_no_file_can_be_called_is_refused() -> None:

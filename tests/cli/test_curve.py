@@ -351,7 +351,7 @@ def test_demo_is_bundled(invoke: Invoke, play: Played, monkeypatch: pytest.Monke
         (("mine.jsonl", "--svg", "/nowhere/b.svg"), "/nowhere/b.svg cannot be written"),
         (("mine.jsonl", "--out", "."), ". cannot be written"),
         (("--draw", "mine.jsonl"), "mine.jsonl is no curve that this version can read"),
-        (("--draw", "none.json"), "none.json cannot be read"),
+        (("--draw", "none.json"), "there is no file none.json"),
         ((), "Missing argument"),
     ],
 )

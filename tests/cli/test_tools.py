@@ -115,7 +115,7 @@ def test_the_files_of_a_folder(invoke: Invoke, llm: FakeLLM, tmp_path: Path) -> 
             "no tool 'clock' is offered\nThere are ",
         ),
         (["--allow-tools", "time"], "no tool 'time' is offered\nOffer some with --tools or --mcp."),
-        (["--mcp", "/no/such.json"], "/no/such.json cannot be read: No such file"),
+        (["--mcp", "/no/such.json"], "there is no file /no/such.json"),
     ],
 )
 @pytest.mark.parametrize("command", [["chat"], ["ask", "Hi"]])

@@ -79,7 +79,7 @@ def test_a_missing_field_is_named(path: Path) -> None:
 
 
 def test_no_file(path: Path) -> None:
-    with pytest.raises(UsageError, match="cannot be read: No such file"):
+    with pytest.raises(UsageError, match="there is no file"):
         read_calibration(path)
 
 

@@ -78,5 +78,5 @@ def test_what_cannot_be_used(tmp_path: Path, value: object, said: str) -> None:
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="cannot be read: No such file or directory"):
+    with pytest.raises(UsageError, match="there is no file"):
         read_config(tmp_path / "nothing.json")
