@@ -75,14 +75,21 @@ def convert(
 
 
 def verify(
-    source: Annotated[Path, typer.Argument(metavar="SRC", help="What DST was made of.")],
-    destination: Annotated[Path, typer.Argument(metavar="DST", help="A converted model.")],
+    name: Annotated[
+        Path, typer.Argument(metavar="MODEL|SRC", help="A model; or what DST was made of.")
+    ],
+    destination: Annotated[
+        Path | None, typer.Argument(metavar="DST", help="A converted model.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Compare a converted model with its source, tensor by tensor."""
+    """Compare a model with its record, or with its source."""
     from qwen3_mlx.cli import verify as command
 
-    command.run(source, destination, Terminal.of_process(), as_json=as_json)
+    if destination is None:
+        command.run_alone(name, Terminal.of_process(), as_json=as_json)
+    else:
+        command.run(name, destination, Terminal.of_process(), as_json=as_json)
 
 
 def prune(

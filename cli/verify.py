@@ -1,4 +1,4 @@
-"""`qwen3-mlx verify`: what a comparison with the source found, kind by kind."""
+"""`qwen3-mlx verify`: what a comparison found, with the record of a model or with its source."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
+from qwen3_mlx.checkpoint.hub import resolve
+from qwen3_mlx.checkpoint.whole import Whole, check_whole
 from qwen3_mlx.cli.progress import showing_progress
 from qwen3_mlx.cli.tables import columns
 from qwen3_mlx.cli.terminal import Terminal
@@ -16,6 +18,25 @@ from qwen3_mlx.convert.check import Check
 from qwen3_mlx.convert.kinds import place_of
 from qwen3_mlx.convert.manifest import MANIFEST
 from qwen3_mlx.errors import ConversionError, ModelFileError, ModelNotFoundError
+
+
+def run_alone(name: Path, terminal: Terminal, *, as_json: bool) -> None:
+    """Compares every byte of a model with what is known of it, and says how much that was.
+
+    Raises:
+        Qwen3Error: nothing is known of it, or a file is another one.
+    """
+    folder = resolve(str(name)).path
+    with showing_progress(terminal) as update:
+        found = check_whole(folder, lambda done, total: update("reading", done, total))
+    terminal.data(json.dumps(asdict(found)) if as_json else _sentence(found))
+
+
+def _sentence(found: Whole) -> str:
+    files = "file" if len(found.files) == 1 else "files"
+    return (
+        f"{len(found.files)} {files}, {found.nbytes:,} bytes: each as {found.known_by} records it"
+    )
 
 
 def run(source: Path, destination: Path, terminal: Terminal, *, as_json: bool) -> None:

@@ -22,7 +22,7 @@ COMMANDS = commands(PAGE)
 (RECIPE,) = blocks(PAGE, "toml")
 # How many steps are seen depends on the machine; that it ends does not.
 KL = re.compile(r"(?<=^KL )[\d.e-]+", re.MULTILINE)  # its last digit is the processor's
-STAGES = "fetching|converting|comparing|running"
+STAGES = "fetching|converting|comparing|running|reading"
 UNDER_WAY = re.compile(rf"^\[(?:{STAGES}) .*\b[1-9]0 %\]\n", re.MULTILINE)
 
 

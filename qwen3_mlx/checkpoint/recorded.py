@@ -22,7 +22,7 @@ BLOCK_BYTES = 2**20
 
 MOST_BYTES = 64 * 2**20
 """Of a file that is compared whole in a load: a tenth of a second. Larger ones are weights, of
-which the header is; the numbers behind it are compared by `verify`."""
+which the header is; the numbers behind it are compared by `checkpoint/whole.py`."""
 
 
 def digests(
@@ -54,7 +54,7 @@ def recorded_digests(folder: Path, kind: str = "sha256") -> dict[str, str]:
     Raises:
         ModelFileError: What was recorded is damaged.
     """
-    record = _record(folder)
+    record = record_of(folder)
     return {} if record is None else _read(folder, record, kind)
 
 
@@ -69,12 +69,12 @@ def check_recorded(folder: Path) -> None:
     whole, headers = recorded_digests(folder), recorded_digests(folder, "headers")
     for name, digest in whole.items():
         if not _is_same(resolve_inside(folder, name), digest, headers.get(name)):
-            raise _another(folder, name)
+            raise another_file(folder, name)
     if whole.keys().isdisjoint(SMALL_FILES):  # made before small files were recorded
         return
     for name in SMALL_FILES:
         if name not in whole and is_there(folder / name):
-            raise _another(folder, name)
+            raise another_file(folder, name)
 
 
 def digest_of(path: Path) -> str:
@@ -104,7 +104,7 @@ def _header_digest(path: Path) -> str:
         return hashlib.sha256(prefix + file.read(length)).hexdigest()
 
 
-def _record(folder: Path) -> str | None:
+def record_of(folder: Path) -> str | None:
     """The file of a folder that records digests."""
     return next((name for name in (CONVERSION, PRUNING) if is_there(folder / name)), None)
 
@@ -116,8 +116,9 @@ def _read(folder: Path, record: str, kind: str) -> dict[str, str]:
     return stated
 
 
-def _another(folder: Path, name: str) -> ModelFileError:
-    record = _record(folder)
+def another_file(folder: Path, name: str) -> ModelFileError:
+    """What is said of a file of a folder that is not the one that was recorded."""
+    record = record_of(folder)
     return ModelFileError(
         f"{folder / name} is not the file that {record} records",
         hint=f"Get the model again. If the change was meant, take sha256 out of {record}.",

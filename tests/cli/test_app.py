@@ -65,7 +65,7 @@ def test_the_commands_are_listed(invoke: Invoke) -> None:
         "  chat     Talk with a model and watch it think.\n"
         "  ask      Ask one question.\n"
         "  convert  Convert weights to MLX.\n"
-        "  verify   Compare a converted model with its source, tensor by tensor.\n"
+        "  verify   Compare a model with its record, or with its source.\n"
         "  prune    Remove the experts that a text needs least.\n"
         "  experts  Show which experts a text goes to.\n"
         "  pull     Fetch a model.\n"

@@ -10,6 +10,7 @@ import pytest
 
 import qwen3_mlx.cli.convert as command
 import qwen3_mlx.cli.verify as verify_command
+from qwen3_mlx.bundled import bundled_path
 from qwen3_mlx.convert import Outlook, Progress, Verification
 from qwen3_mlx.convert.check import Check
 from qwen3_mlx.convert.kinds import Kind
@@ -173,6 +174,28 @@ def test_verify_prints_a_table(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) 
         "KL 0.0125 nats a token over 157 tokens; 96% of the likeliest tokens are the same",
     ]
     assert json.loads(invoke("verify", "a", "b", "--json").stdout)["outputs"]["tokens"] == 157
+
+
+def test_verify_compares_a_model_with_its_record(invoke: Invoke) -> None:
+    files = sorted(path for path in bundled_path("tiny").iterdir() if path.stem != "conversion")
+    files = [path for path in files if path.name not in {"README.md", "LICENSE"}]
+    nbytes = sum(path.stat().st_size for path in files)
+    result = invoke("verify", "tiny")
+    assert result.stdout == (
+        f"{len(files)} files, {nbytes:,} bytes: each as conversion.json records it\n"
+    )
+    assert result.stderr.endswith("[reading 100 %]\n")
+    assert json.loads(invoke("verify", "tiny", "--json").stdout) == {
+        "files": [path.name for path in files],
+        "nbytes": nbytes,
+        "known_by": "conversion.json",
+    }
+
+
+def test_verify_says_where_nothing_is_recorded(invoke: Invoke, tmp_path: Path) -> None:
+    result = invoke("verify", str(tmp_path))
+    assert result.exit_code == 2
+    assert result.stderr.endswith("what it was made of: qwen3-mlx verify SRC DST\n")
 
 
 @pytest.mark.parametrize(("source", "destination"), [("mlx", "plain"), ("plain", "mlx")])
