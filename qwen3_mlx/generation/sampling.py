@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 import secrets
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -22,6 +21,7 @@ from qwen3_mlx.model.device import on_gpu
 
 SEED_LIMIT = 2**64
 COLDEST = 1e-5  # below it only the most probable token is left, and the division overflows
+HOTTEST = 1000.0  # from there on all tokens are alike, and infinity divided by infinity is near
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,9 @@ class SamplingOptions:
     seed: int | None = None
 
     def __post_init__(self) -> None:
-        _require(self.temperature >= 0, "temperature", self.temperature, "0 or more")
+        _require(
+            0 <= self.temperature <= HOTTEST, "temperature", self.temperature, "from 0 to 1000"
+        )
         _require(0 < self.top_p <= 1, "top_p", self.top_p, "above 0 and at most 1")
         _require(self.top_k >= 0, "top_k", self.top_k, "0 (off) or more")
         _require(0 <= self.min_p <= 1, "min_p", self.min_p, "from 0 to 1")
@@ -56,7 +58,10 @@ class SamplingOptions:
             "from -2 to 2",
         )
         _require(
-            self.repetition_penalty > 0, "repetition_penalty", self.repetition_penalty, "above 0"
+            1e-6 <= self.repetition_penalty <= 1e6,
+            "repetition_penalty",
+            self.repetition_penalty,
+            "from 0.000001 to 1000000",
         )
         _require(0 <= (self.seed or 0) < SEED_LIMIT, "seed", self.seed, "from 0 to 2^64 - 1")
 
@@ -72,8 +77,7 @@ class SamplingOptions:
 
 
 def _require(fits: bool, name: str, value: float | None, range_: str) -> None:
-    # JSON holds whole numbers that are too large for a float; NaN is not below anything.
-    if not fits or not abs(value or 0) <= sys.float_info.max:
+    if not fits:
         raise UsageError(f"{name} is {value}, which is out of range", hint=f"It must be {range_}.")
 
 

@@ -205,6 +205,8 @@ def test_half_precision_logits_are_handled_in_float32() -> None:
         ("temperature", math.nan),
         ("temperature", math.inf),
         ("temperature", 10**400),
+        ("temperature", 1000.1),
+        ("repetition_penalty", 1e-7),
         ("repetition_penalty", 10**400),
         ("top_p", 0.0),
         ("top_p", 1.1),
@@ -221,3 +223,17 @@ def test_values_out_of_range_are_refused_by_name(field: str, value: float) -> No
     with pytest.raises(UsageError, match=field) as refusal:
         SamplingOptions(**{field: value})  # type: ignore[arg-type]
     assert refusal.value.hint
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        SamplingOptions(1000.0, seed=1),
+        SamplingOptions(1.0, repetition_penalty=1e6, presence_penalty=2.0, seed=1),
+        SamplingOptions(1.0, repetition_penalty=1e-6, presence_penalty=-2.0, seed=1),
+    ],
+)
+def test_extreme_values_choose_no_padding(options: SamplingOptions) -> None:
+    """Infinity over infinity, or minus itself, would be no number, and any id could come of it."""
+    logits = mx.array([[3.0e4, -3.0e4, 0.0, 5.0]])
+    assert set(run(Sampler(options, 3), logits, 50)) <= {0, 1, 2}
