@@ -53,7 +53,7 @@ def load_bytelevel(path: Path) -> ByteLevelBackend:
     model = _byte_level_model(path, data)
     controls = _added_tokens(path, data.get("added_tokens"))
     vocab = _vocabulary(path, model.get("vocab"), controls)
-    merges = _merges(path, model.get("merges"), controls)
+    merges = _merges(path, model.get("merges"), controls, vocab)
     ignore_merges = model.get("ignore_merges") is True
     encoder = _encoder(path, _steps(path, data), vocab, merges, ignore_merges)
     return ByteLevelBackend(encoder, vocab, controls)
@@ -101,12 +101,21 @@ def _vocabulary(path: Path, vocab: object, controls: dict[str, int]) -> dict[str
     return ordinary
 
 
-def _merges(path: Path, merges: object, controls: dict[str, int]) -> list[Merge]:
+def _merges(
+    path: Path, merges: object, controls: dict[str, int], vocab: dict[str, int]
+) -> list[Merge]:
     """The merge list without those that would build a control token from text."""
     if not isinstance(merges, list):
         raise ModelFileError(f"{path} has no list of merges")
     pairs = [_pair(path, merge) for merge in merges]
-    return [pair for pair in pairs if pair[0] + pair[1] not in controls]
+    kept = [pair for pair in pairs if pair[0] + pair[1] not in controls]
+    for left, right in kept:  # the library panics at some of these
+        if not (left in vocab and right in vocab and left + right in vocab):
+            raise ModelFileError(
+                f"{path} merges {left!r:.80} and {right!r:.80},"
+                " and one of them or the result is no token"
+            )
+    return kept
 
 
 def _pair(path: Path, merge: object) -> Merge:

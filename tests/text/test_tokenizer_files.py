@@ -80,7 +80,12 @@ DAMAGES: dict[str, tuple[Callable[[Any], object], str]] = {
     "merge of numbers": (lambda data: data["model"]["merges"].append([1, 2]), "bad merge"),
     "merge of unknown tokens": (
         lambda data: data["model"]["merges"].append(["zq", "qz"]),
-        "not a usable tokenizer",
+        "merges 'zq' and 'qz', and one of them or the result is no token",
+    ),
+    "merge to an unknown token": (
+        # longer than every token: the library panics
+        lambda data: data["model"]["merges"].append([max(data["model"]["vocab"], key=len)] * 2),
+        "or the result is no token",
     ),
     "broken switch": (
         lambda data: data["pre_tokenizer"]["pretokenizers"][1].update(use_regex="no"),
