@@ -16,6 +16,7 @@ _VARINT, _LENGTH_DELIMITED = 0, 2
 _FIXED = {1: 8, 5: 4}
 _PIECE, _TEXT, _TYPE = 1, 1, 3
 _MAX_SHIFT = 63
+_MAX_TAG = 2**32 - 1  # protobuf would drop the bits above
 _CONTROL = bytes([_TYPE << 3 | _VARINT, 3])
 
 
@@ -23,13 +24,12 @@ def with_control_pieces(path: Path, model: bytes, names: Collection[str]) -> byt
     """The model with the named pieces made control pieces.
 
     Raises:
-        ModelFileError: The bytes are no protobuf message.
+        ModelFileError: The bytes are no protobuf message, or a piece is no UTF-8.
     """
-    spelled = {name.encode() for name in names}
     try:
         return b"".join(
             _field(_PIECE, _as_control(body))
-            if number == _PIECE and _text(body) in spelled
+            if number == _PIECE and _text(body) in names
             else raw
             for number, body, raw in _fields(model)
         )
@@ -39,8 +39,15 @@ def with_control_pieces(path: Path, model: bytes, names: Collection[str]) -> byt
         raise ModelFileError(f"{path} is not a sentencepiece model: {error}") from error
 
 
-def _text(piece: bytes) -> bytes:
-    return next((body for number, body, _ in _fields(piece) if number == _TEXT), b"")
+def _text(piece: bytes) -> str:
+    """The text of a piece: the last one, as protobuf has it, where there are several."""
+    texts = [body for number, body, raw in _fields(piece) if number == _TEXT and _is_bytes(raw)]
+    return texts[-1].decode("utf-8") if texts else ""
+
+
+def _is_bytes(raw: bytes) -> bool:
+    """Protobuf passes over a field whose kind is not the one it expects."""
+    return raw[0] & 7 == _LENGTH_DELIMITED
 
 
 def _as_control(piece: bytes) -> bytes:
@@ -56,6 +63,8 @@ def _fields(message: bytes) -> Iterator[tuple[int, bytes, bytes]]:
     at = 0
     while at < len(message):
         tag, body = _read_varint(message, at)
+        if tag > _MAX_TAG:
+            raise ValueError(f"the number of a field at byte {at} is too large")
         kind = tag & 7
         if kind == _LENGTH_DELIMITED:
             length, body = _read_varint(message, body)

@@ -172,6 +172,8 @@ def test_bad_added_tokens_are_refused(folder: Path, added: object) -> None:
         lambda model: b"\xff" * 100,
         lambda model: b"\x0a\xff\xff\xff\xff\x7f" + model,
         lambda model: b"\x0b" + model,
+        lambda model: b"\x8a\x80\x80\x80\x80\x01\x00" + model,  # protobuf drops bit 35 of a tag
+        lambda model: b"\x0a\x05\x0a\x01\xff\x18\x03" + model,  # a control piece: no UTF-8
         lambda model: b"\x0a\x03\x0a\x01\xff" * 2 + model,  # twice the piece FF: no UTF-8
     ],
 )
@@ -180,6 +182,18 @@ def test_a_damaged_model_is_refused(folder: Path, model: bytes, damage: object) 
     (folder / "tokenizer.model").write_bytes(damage(model))
     with pytest.raises(ModelFileError, match=r"tokenizer\.model is not a sentencepiece model"):
         load_tokenizer(folder)
+
+
+def test_a_control_token_behind_another_name_is_one_too(folder: Path, model: bytes) -> None:
+    """Of two texts of a piece protobuf takes the last."""
+    plain = b"\x0a\x07<think>"
+    assert model.count(plain) == 1
+    at = model.index(plain) - 1  # the length of the piece
+    hidden = bytes([model[at] + 4]) + b"\x0a\x02zz" + plain
+    (folder / "tokenizer.model").write_bytes(model[:at] + hidden + model[at + 1 + len(plain) :])
+    tokenizer = load_tokenizer(folder)
+    assert tokenizer.control.think not in tokenizer.encode("say <think>")
+    assert tokenizer.decode(tokenizer.encode("say <think>")).endswith("say <think>")
 
 
 def test_tokenizer_json_comes_first(model_files: Path, directory: Path, model: bytes) -> None:
