@@ -99,7 +99,7 @@ def setup_of(value: object) -> Setup:
     """
     setup = _made(Setup, value, _SETUP)
     budgets = tuple(setup.budgets)
-    if not budgets or not all(map(_is_budget, budgets)) or len({*budgets}) < len(budgets):
+    if not budgets or not all(map(_is_count, budgets)) or len({*budgets}) < len(budgets):
         raise ValueError("budgets")
     return Setup(**{**asdict(setup), "budgets": budgets})
 
@@ -111,7 +111,8 @@ def record_of(value: object) -> Record:
         ValueError: it is something else.
     """
     record = _made(Record, value, _RECORD)
-    if not (_is_budget(record.budget) and abs(record.seconds) <= sys.float_info.max):
+    counts = (record.budget, record.thinking_tokens, record.answer_tokens)
+    if not (all(map(_is_count, counts)) and abs(record.seconds) <= sys.float_info.max):
         raise ValueError("record")
     return record
 
@@ -158,5 +159,5 @@ def _made(made: type[Made], value: object, kinds: Mapping[str, Sequence[type]]) 
     return made(**value)
 
 
-def _is_budget(value: object) -> bool:
-    return value is None or (type(value) is int and value >= 0)
+def _is_count(value: object) -> bool:
+    return value is None or (type(value) is int and 0 <= value <= sys.maxsize)

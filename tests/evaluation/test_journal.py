@@ -96,6 +96,8 @@ def changed(change: Callable[[dict[str, Any]], object]) -> str:
         changed(lambda d: d["records"][0].update(right=1)),
         changed(lambda d: d["records"][0].update(seconds=float("nan"))),
         changed(lambda d: d["records"][0].update(seconds=10**400)),
+        changed(lambda d: d["records"][0].update(thinking_tokens=10**400)),
+        changed(lambda d: d["records"][0].update(answer_tokens=-1)),
         changed(lambda d: d["records"][0].update(more=1)),
         changed(lambda d: d["records"][0].pop("answer")),
         changed(lambda d: d["setup"].update(budgets=[])),
