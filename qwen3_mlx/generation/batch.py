@@ -62,7 +62,7 @@ class Batch:
             with naming(index):
                 self._waiting.append(self._row(request, index))
         longest = max(row.longest for row in self._waiting)
-        check_fits(engine.model, min(size, len(self._waiting)), longest)
+        check_fits(engine.model, min(size, len(self._waiting)), longest, self._chunk)
 
     def events(self) -> IndexedEvents:
         """All events of all replies, those of one reply in order."""

@@ -8,6 +8,8 @@ from __future__ import annotations
 from qwen3_mlx.errors import ModelTooLargeError, UsageError
 from qwen3_mlx.generation.thinking import ThinkingBudget
 from qwen3_mlx.memory import cache_bytes, free_memory, shown_bytes
+from qwen3_mlx.memory.activations import activation_bytes
+from qwen3_mlx.model.batch_cache import with_room
 from qwen3_mlx.model.cache import KVCache
 from qwen3_mlx.model.qwen3 import Qwen3
 
@@ -40,29 +42,43 @@ def check_budget(budget: ThinkingBudget) -> None:
         )
 
 
-def check_fits(model: Qwen3, rows: int, tokens: int) -> None:
+def check_fits(model: Qwen3, rows: int, tokens: int, chunk: int) -> None:
     """Refuse more rows than there is memory for, before anything is read.
+
+    Caches count twice, since rows that join are copied beside those that were there. Measured on
+    the CPU backend, 1000 rows of 24 tokens take 0.7 to 0.8 of what is counted, 16 rows of 1755
+    tokens 0.6.
 
     Args:
         rows: At a time.
         tokens: What the longest of them may come to; the others are padded to it.
+        chunk: Tokens of the prompts that are read at a time, all rows together, but for one each.
 
     Raises:
         ModelTooLargeError: with the numbers.
     """
-    config, free = model.config, free_memory()
-    each = cache_bytes(
+    free, needed = free_memory(), _needed(model, rows, tokens, chunk)
+    if needed <= free:
+        return
+    most = rows * free // needed
+    fewer = f"a batch_size of at most {most} or " if most else ""
+    raise ModelTooLargeError(
+        f"{rows} conversations at once, of up to {tokens} tokens each, need "
+        f"{shown_bytes(needed)}, and {shown_bytes(free)} are left",
+        hint=f"Use {fewer}a smaller max_tokens.",
+    )
+
+
+def _needed(model: Qwen3, rows: int, tokens: int, chunk: int) -> int:
+    config, item_bytes = model.config, model.model.norm.weight.dtype.size
+    cache = cache_bytes(
         layers=config.num_hidden_layers,
         kv_heads=config.num_key_value_heads,
         head_dim=config.head_dim,
-        tokens=tokens,
-        item_bytes=model.model.norm.weight.dtype.size,
+        tokens=with_room(tokens),
+        item_bytes=item_bytes,
     )
-    if rows * each > free:
-        most = free // each
-        fewer = f"a batch_size of at most {most} or " if most else ""
-        raise ModelTooLargeError(
-            f"{rows} conversations at once, of up to {tokens} tokens each, need "
-            f"{shown_bytes(rows * each)}, and {shown_bytes(free)} are left",
-            hint=f"Use {fewer}a smaller max_tokens.",
-        )
+    computing = activation_bytes(
+        config, tokens=max(1, chunk // rows), context=tokens, item_bytes=item_bytes, batch=rows
+    )
+    return 2 * rows * cache + computing

@@ -148,11 +148,15 @@ def side_by_side(places: Sequence[tuple[BatchCache, int]]) -> BatchCache:
     return together
 
 
+def with_room(length: int) -> int:
+    """Places that a cache makes for a row of `length` tokens and the next ones."""
+    return (length // STEP + 1) * STEP
+
+
 def _aligned(rows: Sequence[mx.array], length: int) -> mx.array:
     """Rows [1, heads, n, dims] of different n, ending at the same place, with room after it."""
     _, heads, _, dims = rows[0].shape
-    room = (length // STEP + 1) * STEP
-    buffer = mx.zeros((len(rows), heads, room, dims), dtype=rows[0].dtype)
+    buffer = mx.zeros((len(rows), heads, with_room(length), dims), dtype=rows[0].dtype)
     for number, row in enumerate(rows):
         buffer[number : number + 1, :, length - row.shape[2] : length] = row
     return buffer

@@ -264,12 +264,25 @@ def test_an_argument_that_there_is_not_is_named(llm: LLM) -> None:
 def test_more_rows_than_memory_are_refused_with_what_would_fit(
     llm: LLM, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A token takes 2 layers x 2 x 16 numbers x 4 bytes = 256 bytes, a context of 150 38,400."""
-    monkeypatch.setattr("qwen3_mlx.generation.batch_limits.free_memory", lambda: 130_000)
-    with pytest.raises(ModelTooLargeError, match=r"4 .* of up to 150 tokens .* 0\.2 MB") as error:
+    """A token takes 2 layers x 2 x 16 numbers x 4 bytes = 256 bytes; there are places for 256."""
+    limits = "qwen3_mlx.generation.batch_limits"
+    monkeypatch.setattr(f"{limits}.activation_bytes", lambda *_, **__: 0)
+    monkeypatch.setattr(f"{limits}.free_memory", lambda: 3 * 2 * 256 * 256)
+    with pytest.raises(ModelTooLargeError, match=r"4 .* of up to 150 tokens .* 0\.5 MB") as error:
         llm.generate_batch(["Hi"] * 9, batch_size=4)
     assert error.value.hint == "Use a batch_size of at most 3 or a smaller max_tokens."
     assert len(llm.generate_batch(["Hi"] * 9, batch_size=3, thinking=False, max_tokens=2)) == 9
+
+
+def test_what_the_rows_compute_is_counted_too(llm: LLM, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Logits alone: fifteen arrays of float32 over the vocabulary for each row, at worst."""
+    caches = 1000 * 2 * 256 * 256
+    logits = 1000 * 15 * 4 * llm.config.vocab_size
+    monkeypatch.setattr(
+        "qwen3_mlx.generation.batch_limits.free_memory", lambda: caches + logits - 1
+    )
+    with pytest.raises(ModelTooLargeError, match="1000 conversations at once"):
+        llm.stream_batch(["Hi"] * 1000, batch_size=1000)
 
 
 def test_a_model_whose_caches_cannot_be_laid_side_by_side_is_refused(checkpoint: Path) -> None:
