@@ -8,6 +8,8 @@ without MLX.
 from __future__ import annotations
 
 import signal
+import sys
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -19,6 +21,7 @@ from typer.core import TyperGroup
 from qwen3_mlx.cli import entry_figures as figures
 from qwen3_mlx.cli import entry_talk as talk
 from qwen3_mlx.cli import entry_weights as weights
+from qwen3_mlx.cli.filter import clean
 from qwen3_mlx.cli.options import AsJson, refusal
 from qwen3_mlx.cli.origins import Settled, with_origins
 from qwen3_mlx.cli.terminal import Terminal
@@ -29,6 +32,11 @@ FAILED = 1
 
 class Commands(TyperGroup):
     """Runs a command; what a person can cause becomes a message and an exit code."""
+
+    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]
+        """Reads what stands before the command."""
+        with errors_reported():
+            return super().parse_args(ctx, args)
 
     def invoke(self, ctx: typer.Context) -> object:  # type: ignore[override]
         """Runs the command that was called."""
@@ -41,8 +49,8 @@ def errors_reported() -> Iterator[None]:
     """Turns an error of ours, or of the file system, into a message and an exit code."""
     try:
         yield
-    except typer.BadParameter as error:
-        error.message = refusal(error)
+    except typer.TyperException as error:
+        error.message = clean(refusal(error))  # Typer shows what was typed, overrides and all
         raise
     except Qwen3Error as error:
         Terminal.of_process().error(error)
@@ -125,7 +133,11 @@ def main() -> None:
     """Runs the command line of this process."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _leave)
-    app()
+    try:
+        app()
+    except Exception as error:  # a mistake of ours, which may quote a stranger
+        sys.stderr.write(clean(traceback.format_exc()))
+        raise SystemExit(FAILED) from error
 
 
 def _leave(number: int, _frame: FrameType | None) -> None:

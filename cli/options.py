@@ -54,7 +54,7 @@ def parse_budget(text: str) -> Budget:
     return Budget(int(word))
 
 
-def refusal(error: typer.BadParameter) -> str:
+def refusal(error: typer.TyperException) -> str:
     """Why a flag does not take its text, without the words of the validator behind it."""
     return error.message.removeprefix("Value error, ")
 

@@ -159,7 +159,7 @@ class Terminal:
             letter = self._ask(question)
         except KeyboardInterrupt:
             return ""
-        return letter if letter and letter in choices else ""
+        return letter if letter in {*choices} else ""
 
     def _ask(self, question: str) -> str:
         with self.console.capture() as wrapped:
@@ -180,9 +180,8 @@ class Terminal:
         if not self.conversational:
             raise UsageError("there is no clipboard here: this is no terminal")
         # OSC 52 of xterm's control sequences: base64, so that nothing in it is obeyed.
-        self._write(
-            f"\x1b]52;c;{base64.b64encode(self.redaction.text(text).encode()).decode()}\x07"
-        )
+        copied = self.redaction.text(text).encode("utf-8", "replace")  # halves of pairs from files
+        self._write(f"\x1b]52;c;{base64.b64encode(copied).decode()}\x07")
 
     def prompt(self) -> None:
         """Asks a person for a line that the terminal itself edits; a pipe is not asked."""

@@ -10,6 +10,7 @@ import sys
 import pytest
 
 from qwen3_mlx.cli.app import errors_reported
+from qwen3_mlx.cli.filter import clean
 from tests.cli.conftest import Invoke
 from tests.cli.fakes import FakeLLM
 from tests.cli.screen import REPOSITORY
@@ -119,6 +120,34 @@ def test_an_interrupt_leaves_with_130(
 def test_a_mistake_of_ours_is_not_hidden() -> None:
     with pytest.raises(KeyError), errors_reported():
         raise KeyError("a bug")
+
+
+@pytest.mark.parametrize("before", [[], ["ask"], ["ask", "a question"], ["config", "show"]])
+def test_what_was_mistyped_is_shown_without_what_reorders_it(
+    invoke: Invoke, before: list[str]
+) -> None:
+    result = invoke(*before, "--wrong\u202egnp.exe")
+    assert result.exit_code == 2
+    assert "--wronggnp.exe" in result.stderr
+
+
+def test_an_argument_too_many_is_shown_filtered(invoke: Invoke) -> None:
+    result = invoke("ask", "a question", "\x1b[31mfile\u202e")
+    assert (result.exit_code, "file" in result.stderr) == (2, True)
+    assert clean(result.stderr) == result.stderr
+
+
+def test_what_a_mistake_of_ours_quotes_is_filtered() -> None:
+    begins = (
+        "import sys\n"
+        "from qwen3_mlx.cli import app\n"
+        "def quotes(): raise RuntimeError('\\x1b]0;evil\\x07a bug\\u202e')\n"
+        "app.app = quotes\n"
+        "app.main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", begins], capture_output=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.decode().endswith("RuntimeError: a bug\n")
 
 
 def test_ctrl_c_while_it_starts_leaves_quietly() -> None:

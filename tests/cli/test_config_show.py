@@ -150,3 +150,14 @@ def test_a_wrong_value_is_an_error(invoke: Invoke, monkeypatch: pytest.MonkeyPat
     result = invoke("config", "show")
     assert (result.stdout, result.exit_code) == ("", 2)
     assert result.stderr.startswith("Error: QWEN3_MLX_BUDGET: 'many' is no thinking budget")
+
+
+def test_values_are_shown_without_what_a_terminal_obeys(
+    invoke: Invoke, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("QWEN3_MLX_SYSTEM", "Be\x1b]0;title\x07 \u202ebrief")
+    lines = invoke("config", "show").stdout.splitlines()
+    assert next(line.split(maxsplit=1) for line in lines if line.startswith("system")) == [
+        "system",
+        "Be brief",
+    ]

@@ -176,6 +176,16 @@ def test_the_bundled_model_for_real(invoke: Invoke, prompt: Path) -> None:
     assert [sum(layer["load"]) for layer in found["layers"]] == [8 * found["tokens"]] * 4
 
 
+@pytest.mark.usefixtures("_routed")
+def test_the_name_of_the_text_is_shown_without_what_a_terminal_obeys(
+    invoke: Invoke, tmp_path: Path
+) -> None:
+    path = tmp_path / "a\x1b]0;title\x07\u202eb"
+    path.write_text("1 + 1 is 2.")
+    first, *_ = invoke("experts", "tiny", "--prompt", str(path)).stdout.splitlines()
+    assert first.endswith("160 tokens of ab")
+
+
 def test_a_dense_model_is_refused(invoke: Invoke, prompt: Path) -> None:
     result = invoke("experts", "tiny-dense", "--prompt", str(prompt))
     assert (result.stdout, result.exit_code) == ("", 2)

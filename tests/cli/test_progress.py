@@ -32,6 +32,13 @@ def test_bytes_have_no_time_left() -> None:
     assert screen.getvalue() == "[converting 50 %]\n"
 
 
+def test_what_is_under_way_is_named_without_what_a_terminal_obeys() -> None:
+    screen = io.StringIO()
+    with showing_progress(Terminal(io.StringIO(), io.StringIO(), screen)) as update:
+        update("fetching a\n\x1b]0;title\x07\u202eb", 5, 10)
+    assert screen.getvalue() == "[fetching a b 50 %]\n"
+
+
 @pytest.mark.parametrize(
     ("taken", "said"),
     [

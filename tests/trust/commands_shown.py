@@ -8,25 +8,27 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TypeAlias
 from unittest import mock
 
 from qwen3_mlx.cli import curve, doctor, models, show_config, transcripts
+from qwen3_mlx.cli.app import app
 from qwen3_mlx.cli.files import attached
 from qwen3_mlx.cli.options import Settings
 from qwen3_mlx.cli.origins import settle
 from qwen3_mlx.cli.terminal import Terminal
-from qwen3_mlx.errors import Qwen3Error
 from qwen3_mlx.evaluation.curve import Record
 from qwen3_mlx.evaluation.saved import Curve, to_json
 from qwen3_mlx.evaluation.setup import Setup
 from qwen3_mlx.health import Probes
+from tests.trust.chats_shown import asked, served, talked, toolbar
+from tests.trust.conversions_shown import converted, measured, pruned, pulled, routed
 from tests.trust.editing import edited
-from tests.trust.screens import Kind, forbidden, on
+from tests.trust.screens import Caught, Kind, errors_said, file_name, forbidden, on
 
 Command: TypeAlias = Callable[[Terminal, str, Path], object]
 
@@ -71,7 +73,7 @@ def shown_settings(terminal: Terminal, text: str, folder: Path) -> None:
     """`config show` with that text in a variable, and as the name of a model."""
     said = text.encode("utf-8", "replace").decode().replace("\0", "")
     for name in ("SYSTEM", "MODEL", "BUDGET"):
-        with mock.patch.dict(os.environ, {f"QWEN3_MLX_{name}": said}), _errors_said(terminal):
+        with mock.patch.dict(os.environ, {f"QWEN3_MLX_{name}": said}), errors_said(terminal):
             show_config.run(settle({}), terminal, with_origin=True, as_json=name == "MODEL")
 
 
@@ -92,43 +94,48 @@ def looked_at(terminal: Terminal, text: str, folder: Path) -> None:
 
 def read_files(terminal: Terminal, text: str, folder: Path) -> None:
     """A file and a conversation under such a name, and with such words in them."""
-    path = folder / f"f{_file_name(text)}"
-    with _errors_said(terminal):
+    path = folder / f"f{file_name(text)}"
+    with errors_said(terminal):
         transcripts.load(path)
     path.write_text(json.dumps({"version": 1, "messages": [{text: text}]}))
-    with _errors_said(terminal):
+    with errors_said(terminal):
         transcripts.load(path)
     terminal.say(attached(path))
 
 
+def mistyped(terminal: Terminal, text: str, folder: Path) -> None:
+    """A command line that is not understood, as when a shell writes the names of files into it."""
+    for before in ((), ("ask",), ("ask", "x"), ("config",), ("config", "show")):
+        for word in (text, f"--{text}", f"-{text}", f"--temp={text}", f"--thoughts={text}"):
+            with (
+                redirect_stderr(terminal.console.file),
+                redirect_stdout(terminal.console.file),
+                suppress(SystemExit),
+            ):
+                app([*before, word, "too", "many"], prog_name="qwen3-mlx")
+
+
 COMMANDS: dict[str, Command] = {
     command.__name__: command
-    for command in (listed_models, drawn_curve, shown_settings, looked_at, read_files)
+    for command in (
+        *(talked, asked, served),
+        *(listed_models, drawn_curve, shown_settings, looked_at, read_files, mistyped),
+        *(converted, pruned, pulled, routed, measured),
+    )
 }
-
-
-@contextmanager
-def _errors_said(terminal: Terminal) -> Iterator[None]:
-    """As the command line does it."""
-    try:
-        yield
-    except Qwen3Error as error:
-        terminal.error(error)
-
-
-def _file_name(text: str) -> str:
-    """A text as far as it can be the name of a file."""
-    usable = text.replace("\0", "").replace("/", "")[:40]
-    return usable.encode("utf-8", "replace").decode()
+"""Each gets a folder of its own."""
 
 
 def try_command(command: Command, kind: Kind, text: str) -> str:
     """What of a text reaches a screen through a command that must not; nothing, if all is well."""
-    with TemporaryDirectory() as folder, on(kind) as (terminal, stream):
+    caught = Caught()
+    with TemporaryDirectory() as folder, on(kind) as (terminal, stream), caught:
         command(terminal, text, Path(folder))
-    return forbidden(stream.getvalue(), kind)
+    return caught.said or forbidden(stream.getvalue(), kind)
 
 
 def try_editor(text: str) -> str:
     """What of a text reaches the screen while a line is edited."""
-    return forbidden(edited([f"a{text}", f"b{text}"], text), Kind.SCREEN)
+    with on(Kind.SCREEN) as (terminal, _):
+        under_it = toolbar(text, terminal)
+    return forbidden(edited([f"a{text}", f"b{text}"], text, under_it), Kind.SCREEN)

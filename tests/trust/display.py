@@ -7,7 +7,7 @@ progress, pages, and the line editor. Commands as a whole are in `commands_shown
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from types import SimpleNamespace
 from typing import TypeAlias, cast
 
@@ -15,10 +15,12 @@ from qwen3_mlx.cli.calls import Calls
 from qwen3_mlx.cli.choices import Show
 from qwen3_mlx.cli.filter import DisplayFilter, clean
 from qwen3_mlx.cli.heatmap import Shade, show
+from qwen3_mlx.cli.jsonl import event_line
+from qwen3_mlx.cli.markdown import MarkdownAnswer
 from qwen3_mlx.cli.progress import showing_progress, showing_steps
 from qwen3_mlx.cli.terminal import Terminal
 from qwen3_mlx.cli.tool_registry import Entry, ToolRegistry
-from qwen3_mlx.cli.view import TurnView
+from qwen3_mlx.cli.view import PlainAnswer, TurnView, thoughts_for
 from qwen3_mlx.errors import ModelFileError
 from qwen3_mlx.events import (
     AnswerDelta,
@@ -35,11 +37,11 @@ from qwen3_mlx.events import (
 )
 from qwen3_mlx.tools.tool import Tool
 from tests.trust.commands_shown import COMMANDS, try_command, try_editor
-from tests.trust.screens import Kind, chunks, forbidden, hostile, on, splits
+from tests.trust.screens import Caught, Kind, chunks, forbidden, hostile, on, splits
 from tests.trust.tally import Tally, main
 
-COMMAND_EVERY, EDITOR_EVERY = 20, 500
-"""Commands take longer than paths, and the editor waits for keys that may follow an Esc."""
+COMMAND_EVERY = 20
+"""Commands take longer than paths."""
 
 Path: TypeAlias = Callable[[Terminal, str, random.Random], object]
 
@@ -83,6 +85,29 @@ def question(terminal: Terminal, text: str, chance: random.Random) -> None:
     terminal.choose(text, "y")
 
 
+def waiting_question(terminal: Terminal, text: str, chance: random.Random) -> None:
+    """A call that a person looks at until a key is pressed, short or long."""
+    terminal.can_ask = True
+    calls = _calls(terminal, "other")
+    calls.interrupted = lambda: True
+    calls.begin(lambda: None)
+    calls.approve(ToolCall(text, {text: text * chance.choice((1, 20))}))
+    calls.end()
+
+
+def clipboard(terminal: Terminal, text: str, chance: random.Random) -> None:
+    """An answer that is copied."""
+    if terminal.live:
+        terminal.conversational = True
+        terminal.copy(text)
+
+
+def script(terminal: Terminal, text: str, chance: random.Random) -> None:
+    """The events of a turn as JSON."""
+    for event in _events(text, chance):
+        terminal.data(event_line(text, event, text))
+
+
 def lines(terminal: Terminal, text: str, chance: random.Random) -> None:
     """Lines about the conversation, data, and errors."""
     terminal.aside(text)
@@ -108,7 +133,34 @@ def page(terminal: Terminal, text: str, chance: random.Random) -> None:
 
 
 PATHS: dict[str, Path] = {
-    path.__name__: path for path in (answer, turn, question, lines, progress, page)
+    path.__name__: path
+    for path in (
+        *(answer, turn, question, waiting_question, script),
+        *(lines, progress, page, clipboard),
+    )
+}
+
+
+def cut_answer(terminal: Terminal, parts: Sequence[str]) -> None:
+    """An answer that comes in these parts; a screen's open block is not redrawn meanwhile."""
+    page = terminal.page
+    shown = PlainAnswer(terminal.answer) if page is None else MarkdownAnswer(page, live=False)
+    for part in filter(None, parts):
+        shown.write(part)
+    shown.end()
+
+
+def cut_thoughts(terminal: Terminal, parts: Sequence[str]) -> None:
+    """Thoughts that come in these parts."""
+    thoughts = thoughts_for(terminal, Show.FULL, "")
+    for used, part in enumerate(parts, 1):
+        thoughts.add(ThinkingDelta(part, used, 512))
+    thoughts.end()
+
+
+CUT: dict[str, Callable[[Terminal, Sequence[str]], None]] = {
+    "answer, cut everywhere": cut_answer,
+    "thoughts, cut everywhere": cut_thoughts,
 }
 
 
@@ -124,26 +176,37 @@ def try_filter(text: str) -> str:
 
 def try_path(path: Path, kind: Kind, text: str, chance: random.Random) -> str:
     """What of a text reaches a screen on one path that must not; nothing, if all is well."""
-    with on(kind) as (terminal, stream):
-        path(terminal, text, chance)
-    return forbidden(stream.getvalue(), kind)
+    return _reached(kind, path, text, chance)
+
+
+def try_cuts(name: str, kind: Kind, text: str) -> str:
+    """The same for a path where the text comes in parts, wherever it is cut."""
+    return next(filter(None, (_reached(kind, CUT[name], parts) for parts in splits(text))), "")
+
+
+def _reached(kind: Kind, show: Callable[..., object], *given: object) -> str:
+    caught = Caught()
+    with on(kind) as (terminal, stream), caught:
+        show(terminal, *given)
+    return caught.said or forbidden(stream.getvalue(), kind)
 
 
 def attack(count: int, seed: int) -> Tally:
-    """So many texts, each through the filter at every split, and through all paths."""
+    """So many texts, each cut everywhere, and through all paths."""
     tally = Tally()
     for number in range(count):
         chance = random.Random(f"{seed} {number}")
         text = hostile(chance)
-        trial = f"stream {number}: {text!r}"
-        _note(tally, "the filter, at every split", try_filter(text), trial)
         kind = [*Kind][number % len(Kind)]
+        trial = f"stream {number}, {kind}: {text!r}"
+        _note(tally, "the filter, cut everywhere", try_filter(text), trial)
+        for name in CUT:
+            _note(tally, name, try_cuts(name, kind, text), trial)
         for name, path in PATHS.items():
-            _note(tally, f"{name}, on a {kind}", try_path(path, kind, text, chance), trial)
+            _note(tally, name, try_path(path, kind, text, chance), trial)
         if number % COMMAND_EVERY == 0:
             for name, command in COMMANDS.items():
-                _note(tally, f"{name}, on a {kind}", try_command(command, kind, text), trial)
-        if number % EDITOR_EVERY == 0:
+                _note(tally, name, try_command(command, kind, text), trial)
             _note(tally, "the line editor", try_editor(text), trial)
     return tally
 

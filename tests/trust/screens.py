@@ -12,16 +12,19 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
+from types import TracebackType
 from unittest import mock
 
 from qwen3_mlx.cli.terminal import Terminal
+from qwen3_mlx.errors import Qwen3Error
 
-# Colours and weights, lines that are drawn anew, the cursor, marked pastes, and what the line
-# editor asks and sets at its start and end. What is hostile never spells one of these: it has none
-# of their letters where they would count. Rich sends the cursor to the left, too.
+# Colours and weights, lines that are drawn anew, the cursor, marked pastes, the clipboard, and what
+# the line editor asks and sets at its start and end. What is hostile never spells one of these: it
+# has none of their letters where they would count. Rich sends the cursor to the left, too.
 COLOUR = r"(?:[0-479]|2[2-9]|3[0-79]|4[0-79]|9[0-7]|10[0-7]|[34]8;5;\d+|[34]8;2;\d+;\d+;\d+|;)*m"
 MOVE = r"\d*[ACDK]|[02]?J|\?(?:25|12|7|1|2004)[hl]|6n"
-OURS = re.compile(rf"\x1b\[{COLOUR}|\r?\x1b\[(?:{MOVE})\r?")
+CLIPBOARD = r"\]52;c;[A-Za-z0-9+/]*={0,2}\x07"
+OURS = re.compile(rf"\x1b(?:\[{COLOUR}|{CLIPBOARD})|\r?\x1b\[(?:{MOVE})\r?")
 AT_START = re.compile(r"(?<=\n)\r")
 """Rich sends the cursor to the left where it is already."""
 
@@ -32,7 +35,7 @@ PARTS = (
     *("\x1b", "\x1b[", "\x1b]", "\x1bP", "\x1b_", "\x1b^", "\x1bX", "\x1b\\", "\x1bc", "\x1b(0"),
     *("\x9b", "\x9d", "\x90", "\x9c", "\x98", "\x9e", "\x9f", "\x85", "\x07", "\x18", "\x1a"),
     *("\r", "\b", "\x0b", "\x0c", "\x7f", "\x00", "\x0e", "\x0f", "\n", "\t", " ", ";", "?"),
-    *("31337", "2;2r", "0;evi", "8;;http://x/", "6c", "52;c;eA==", "1;1f", "?1049", "$q", "!p"),
+    *("31337", "2;2r", "0;evi", "8;;http://x/", "6c", "52;c;?", "1;1f", "?1049", "$q", "!p"),
     *("\u202e", "\u2066", "\u202d", "\u2069", "\u200d", "\u200b", "\ufeff", "\ud800", "\udc9b"),
     *("text", "e\u0301", "é", "日本", "👩", "<", ">", "&", "#", "*", "`", "|", "[", "]", "(", ")"),
     *("<http://x/%1b%5d0;x%1b%5c>", "<http://x/%c2%9b2c>", "<http://x/%E2%80%AE>", "&#x202e;"),
@@ -86,6 +89,43 @@ def on(kind: Kind) -> Iterator[tuple[Terminal, Stream]]:
     stream = Stream(screen=kind is not Kind.PIPE)
     with mock.patch.dict(os.environ, TERM="xterm-256color", COLUMNS="60", LINES="20"):
         yield Terminal(io.StringIO(), stream, stream, plain=kind is Kind.PLAIN), stream
+
+
+@contextmanager
+def errors_said(terminal: Terminal) -> Iterator[None]:
+    """As the command line does it."""
+    try:
+        yield
+    except Qwen3Error as error:
+        terminal.error(error)
+
+
+class Caught:
+    """Catches what nobody was to raise.
+
+    Attributes:
+        said: What it was; nothing, if nothing was raised.
+    """
+
+    said = ""
+
+    def __enter__(self) -> None:
+        """Nothing is raised yet."""
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool:
+        self.said = f"a traceback, {error!r:.200}," if isinstance(error, Exception) else ""
+        return bool(self.said)
+
+
+def file_name(text: str) -> str:
+    """A text as far as it can be the name of a file."""
+    usable = text.replace("\0", "").replace("/", "")[:40]
+    return usable.encode("utf-8", "replace").decode()
 
 
 def forbidden(written: str, kind: Kind) -> str:

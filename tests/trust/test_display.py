@@ -3,22 +3,42 @@
 from __future__ import annotations
 
 import random
+import re
 
 import pytest
 
-from qwen3_mlx.cli import editor, heatmap, markdown
+from qwen3_mlx.cli import app, chat, editor, heatmap, markdown
+from qwen3_mlx.cli.filter import DisplayFilter
 from qwen3_mlx.cli.terminal import Terminal
-from tests.trust.commands_shown import COMMANDS, try_editor
-from tests.trust.display import PATHS, answer, attack, page, try_path
+from tests.pages import ROOT
+from tests.trust.commands_shown import COMMANDS, try_command, try_editor
+from tests.trust.display import CUT, PATHS, answer, attack, page, try_cuts, try_path
 from tests.trust.screens import Kind, forbidden, hostile, on
 
 CHANCE = random.Random(0)
+
+ENCODED = {"clipboard", "script", "waiting_question"}
+"""The paths that write the text as base64 or as JSON, which have no such characters."""
 
 
 def test_nothing_falls() -> None:
     tally = attack(40, seed=1)
     assert not tally.fallen, tally.table()
-    assert tally.counts.total() == 40 * (1 + len(PATHS)) + 2 * len(COMMANDS) + 1
+    assert tally.counts.total() == 40 * (1 + len(CUT) + len(PATHS)) + 2 * (len(COMMANDS) + 1)
+
+
+WRITERS = {
+    *("app", "calls", "chat", "heatmap", "live", "markdown", "progress", "region", "terminal"),
+    *("view", "status"),
+}
+"""The modules that have to do with a screen itself. Each is attacked; all others hand what they
+show to one of these."""
+
+
+def test_no_other_module_knows_how_to_write_to_a_screen() -> None:
+    direct = re.compile(r"\w\.(console|page)\b|sys\.std(out|err)|\becho\(|from rich|import rich")
+    found = {path.stem for path in (ROOT / "cli").glob("*.py") if direct.search(path.read_text())}
+    assert found == WRITERS
 
 
 def unfiltered(text: str) -> str:
@@ -41,6 +61,67 @@ def test_names_that_the_editor_lists_unfiltered_are_noticed(
 ) -> None:
     monkeypatch.setattr(editor, "clean_line", unfiltered)
     assert try_editor("\x9b2c")
+
+
+def test_a_name_under_the_line_that_is_not_filtered_is_noticed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(chat, "clean_line", unfiltered)
+    assert try_editor("model\u202e")
+
+
+def test_a_command_line_that_is_not_filtered_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app, "clean", unfiltered)
+    assert try_command(COMMANDS["mistyped"], Kind.SCREEN, "a\u202eb")
+
+
+@pytest.mark.parametrize("name", CUT)
+@pytest.mark.parametrize("kind", Kind)
+def test_a_filter_that_drops_nothing_is_noticed(
+    name: str, kind: Kind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(DisplayFilter, "feed", lambda _filter, chunk: chunk)
+    assert try_cuts(name, kind, "a\x9b2cb")
+
+
+@pytest.mark.parametrize("kind", Kind)
+@pytest.mark.parametrize("name", sorted(PATHS.keys() - ENCODED))
+def test_every_path_shows_the_text(name: str, kind: Kind, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(DisplayFilter, "feed", lambda _filter, chunk: chunk)
+    assert try_path(PATHS[name], kind, "a\u202eb", CHANCE)
+
+
+@pytest.mark.parametrize("kind", Kind)
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_shows_the_text(
+    name: str, kind: Kind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(DisplayFilter, "feed", lambda _filter, chunk: chunk)
+    assert try_command(COMMANDS[name], kind, "a\u202eb")
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("answer, cut everywhere", Kind.PIPE), ("thoughts, cut everywhere", Kind.SCREEN)],
+)
+def test_a_filter_that_forgets_what_came_before_is_noticed(
+    name: str, kind: Kind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    feed = DisplayFilter.feed
+
+    def forgetful(_filter: DisplayFilter, chunk: str) -> str:
+        return chunk if len(chunk) == 1 else feed(DisplayFilter(), chunk)
+
+    monkeypatch.setattr(DisplayFilter, "feed", forgetful)
+    assert try_cuts(name, kind, "a\x1b[2c")
+
+
+def test_what_is_raised_is_noticed() -> None:
+    def broken(terminal: Terminal, text: str, chance: random.Random) -> None:
+        text.encode()
+
+    found = try_path(broken, Kind.PIPE, "\ud800", CHANCE)
+    assert found.startswith("a traceback, UnicodeEncodeError")
 
 
 @pytest.mark.parametrize("kind", Kind)
