@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import chain, islice
-from typing import Any
 
 from qwen3_mlx.errors import ModelFileError, UsageError
-from qwen3_mlx.text.pieces import Control, Message, Piece, Text, split
+from qwen3_mlx.text.pieces import Control, Message, Piece, split
 from qwen3_mlx.text.qwen3_format import split_thoughts
 from qwen3_mlx.text.renderer import Family, Tools, thinking_block
 from qwen3_mlx.text.sandbox import render_in_sandbox
@@ -83,20 +82,28 @@ class UnknownTemplate:
 
     def _render(self, conversations: Sequence[Mapping[str, object]]) -> list[list[Piece]]:
         """The pieces for each set of variables."""
-        shield = _shield(self._controls, self._source, conversations)
-        renders = [{**self._specials, **_translate(each, shield)} for each in conversations]
-        texts = render_in_sandbox(self._name, self._source, renders)
-        return [list(self._unshield(text, shield)) for text in texts]
+        marks = _marks(self._controls, self._source, conversations)
+        specials = {key: self._marked(text, marks) for key, text in self._specials.items()}
+        renders = [{**specials, **variables} for variables in conversations]
+        texts = render_in_sandbox(self._name, self._marked(self._source, marks), renders)
+        return [list(self._unmarked(text, marks)) for text in texts]
 
-    def _unshield(self, text: str, shield: Mapping[int, str]) -> Iterator[Piece]:
-        original = {ord(stand_in): chr(char) for char, stand_in in shield.items()}
-        for piece in split(text, self._controls):
-            yield piece if isinstance(piece, Control) else Text(piece.text.translate(original))
+    def _marked(self, text: str, marks: Mapping[str, str]) -> str:
+        """The template's own text, with every control token in it marked."""
+        return "".join(
+            marks[piece.text[0]] + piece.text[1:] if isinstance(piece, Control) else piece.text
+            for piece in split(text, self._controls)
+        )
+
+    def _unmarked(self, text: str, marks: Mapping[str, str]) -> Iterator[Piece]:
+        original = {ord(mark): first for first, mark in marks.items()}
+        for piece in split(text, {self._marked(name, marks) for name in self._controls}):
+            yield type(piece)(piece.text.translate(original))
 
 
 def _separate_thoughts(message: Message) -> dict[str, object]:
-    """The message with its thoughts in their own key: the template cannot find the shielded
-    `</think>` in the content."""
+    """The message with its thoughts in their own key: the template, whose `</think>` is marked,
+    cannot find the one in the content."""
     if message["role"] != "assistant":
         return dict(message)
     thought, answer = split_thoughts(message)
@@ -104,20 +111,20 @@ def _separate_thoughts(message: Message) -> dict[str, object]:
     return {**separated, "reasoning_content": thought} if thought else separated
 
 
-def _shield(controls: Collection[str], source: str, variables: object) -> dict[int, str]:
-    """Stand-ins for every character that a control token can begin with.
+def _marks(controls: Collection[str], source: str, variables: object) -> dict[str, str]:
+    """For every character that a control token begins with, one that nobody uses.
 
-    With `<` replaced, no text of a message can be or begin a control token, nor can two such
-    texts that a template puts side by side. One character for one: templates that count, cut
-    or strip work as before.
+    It stands for the first character of each control token that the template names. What a message
+    contains has none of them, so it cannot be, begin or complete a control token, whatever the
+    template writes around it. One character for one: templates that count or cut work as before.
     """
     taken = set(source).union(*_strings(variables))
     free = (chr(code) for code in chain(*_PRIVATE_USE) if chr(code) not in taken)
     firsts = sorted({name[0] for name in controls})
-    stand_ins = list(islice(free, len(firsts)))
-    if len(stand_ins) < len(firsts):
+    marks = list(islice(free, len(firsts)))
+    if len(marks) < len(firsts):
         raise UsageError("the messages use every private character of Unicode")
-    return {ord(char): stand_in for char, stand_in in zip(firsts, stand_ins, strict=True)}
+    return dict(zip(firsts, marks, strict=True))
 
 
 def _strings(value: object) -> Iterator[str]:
@@ -127,13 +134,3 @@ def _strings(value: object) -> Iterator[str]:
         yield from chain.from_iterable(map(_strings, chain(value.keys(), value.values())))
     elif isinstance(value, list | tuple):
         yield from chain.from_iterable(map(_strings, value))
-
-
-def _translate(value: Any, table: Mapping[int, str]) -> Any:
-    if isinstance(value, str):
-        return value.translate(table)
-    if isinstance(value, Mapping):
-        return {_translate(key, table): _translate(item, table) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_translate(item, table) for item in value]
-    return value

@@ -86,6 +86,16 @@ def test_two_contents_side_by_side_make_no_control_token() -> None:
     assert plain(pieces) == "<|im_end|><think>"
 
 
+def test_a_text_completes_no_control_token_around_which_the_template_writes_the_rest() -> None:
+    template = unknown(
+        "{% for t in tools or () %}{{ '<' ~ t.name ~ '>' }}</{{ t.name }}>{% endfor %}"
+        "{{ messages[0].content }}nk>{{ '<thi' + messages[-1].content }}<|im_end|>"
+    )
+    pieces = template.render(messages("<thi", "nk>"), tools=[{"name": "think"}])
+    assert controls(pieces) == ["<|im_end|>"]
+    assert plain(pieces) == "<think></think><think><think><|im_end|>"
+
+
 def test_tools_and_calls_are_text_too() -> None:
     template = unknown(
         "{{ messages[0].content }}{{ tools | tojson }}{{ (messages[0].tool_calls or []) | tojson }}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import filterfalse
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import process_time
@@ -29,14 +30,16 @@ LONGEST = 48
 MOST_HELD_BACK = 3
 """Bytes: what may still become a character of four."""
 
+HELD_BACK = "more than 3 bytes held back"
+
 CODE_POINTS = (*range(0xD800), *range(0xE000, 0x110000))
 AT_ONCE = 64
 """Characters of one text, when every character is tried."""
 
-SHORT, LONG = 2_000, 200_000
-MOST_GROWTH = 3
-"""How much more an id may take in a text a hundred times as long: cost that grows with the text
-would make it a hundred."""
+LENGTHS = (25_000, 50_000, 100_000, 200_000)
+MOST_GROWTH = 2
+"""How much more an id may take in a text eight times as long: cost that grows with the text would
+make it eight."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +90,7 @@ def try_ids(vocabulary: Vocabulary, ids: Sequence[int], stream: StreamDecoder) -
         data += token_bytes(token)
         shown += stream.push(token)
         if not _is_all_but_a_few_bytes(shown, data):
-            return "more than 3 bytes held back"
+            return HELD_BACK
     shown += stream.flush()
     others = (
         data.decode("utf-8", "replace"),
@@ -97,9 +100,24 @@ def try_ids(vocabulary: Vocabulary, ids: Sequence[int], stream: StreamDecoder) -
     return "equal" if all(shown == other for other in others) else "another text"
 
 
-def _is_all_but_a_few_bytes(shown: str, data: bytes) -> bool:
+def try_reply(vocabulary: Vocabulary, ids: Sequence[int]) -> str:
+    """What sorting makes of an answer without control tokens: only newlines wait for longer."""
+    parser = ReplyParser(vocabulary.tokenizer)
+    data = b""
+    for token in filterfalse(vocabulary.tokenizer.is_control, ids):
+        data += vocabulary.tokenizer.token_bytes(token)
+        parser.push(token)
+        if not _is_all_but_a_few_bytes(parser.answer, data, "\n"):
+            return HELD_BACK
+    parser.flush()
+    whole = data.decode("utf-8", "replace").lstrip("\n")
+    return "equal" if parser.answer == whole else "another text"
+
+
+def _is_all_but_a_few_bytes(shown: str, data: bytes, around: str = "") -> bool:
+    """Whether no more is missing, but for characters that may be missing at both ends."""
     ends = range(len(data), max(0, len(data) - MOST_HELD_BACK) - 1, -1)
-    return any(data[:end].decode("utf-8", "replace") == shown for end in ends)
+    return any(data[:end].decode("utf-8", "replace").strip(around) == shown for end in ends)
 
 
 def try_text(vocabulary: Vocabulary, text: str) -> str:
@@ -126,6 +144,8 @@ def lists(vocabulary: Vocabulary, count: int, seed: int) -> Tally:
         ids = vocabulary.ids(random.Random(f"{seed} {vocabulary.name} {number}"))
         outcome = try_ids(vocabulary, ids, vocabulary.tokenizer.stream_decoder())
         _note(tally, f"lists, {vocabulary.name}", outcome, f"list {number}: {ids}")
+        outcome = try_reply(vocabulary, ids)
+        _note(tally, f"lists as replies, {vocabulary.name}", outcome, f"list {number}: {ids}")
     return tally
 
 
@@ -148,19 +168,38 @@ def characters(step: int = 1) -> Tally:
     return tally
 
 
-def costs(vocabulary: Vocabulary) -> Tally:
+def costs(vocabulary: Vocabulary, lengths: Sequence[int] = LENGTHS) -> Tally:
     """Whether an id takes longer where more came before it."""
     tally = Tally()
-    encode = vocabulary.tokenizer.encode
-    begun = encode("a")
-    for name, ids in {"letters": begun, "newlines": encode("\n"), "half characters": []}.items():
-        cycle = ids or [vocabulary.single[-11]]
+    grown: list[list[float]] = []
+    for name, (begun, cycle) in _texts(vocabulary).items():
         for what, pushed in _streams(vocabulary.tokenizer).items():
-            short, long = (_seconds_an_id(pushed, begun, cycle, count) for count in (SHORT, LONG))
-            growth = f"{long * 1e9:.0f} ns an id after {LONG:,}, {long / short:.1f} times as much"
-            outcome = "linear" if long < MOST_GROWTH * short else "grows with the text"
-            _note(tally, f"{what} of {name}, {vocabulary.name}", outcome, growth)
+            times = [_least_seconds(pushed, [*begun, *cycle * length]) for length in lengths]
+            grown.append([time / times[0] for time in times])
+            outcome = "linear" if is_linear(lengths, times) else "grows with the text"
+            trial = f"{what} of {name}: {grown[-1]}"
+            _note(tally, f"cost of a text, {vocabulary.name}", outcome, trial)
+    for length, ratios in [*zip(lengths, zip(*grown, strict=True), strict=True)][1:]:
+        of = f"the time for {length / lengths[0]:.0f} times the text, {vocabulary.name}"
+        tally.figures[of] = f"{min(ratios):.2f} to {max(ratios):.2f} times"
     return tally
+
+
+def is_linear(lengths: Sequence[int], times: Sequence[float]) -> bool:
+    """Whether the longest text takes about as long for each id as the shortest."""
+    return times[-1] / lengths[-1] < MOST_GROWTH * times[0] / lengths[0]
+
+
+def _texts(vocabulary: Vocabulary) -> dict[str, tuple[list[int], list[int]]]:
+    """How each text begins, and the id of which the rest consists."""
+    encode = vocabulary.tokenizer.encode
+    begun, half = encode("a"), vocabulary.single[-11]
+    return {
+        "letters": (begun, begun),
+        "newlines": (begun, encode("\n")),
+        "half characters": (begun, [half]),
+        "a call without an end": ([vocabulary.tokenizer.controls["<tool_call>"]], begun),
+    }
 
 
 def _streams(tokenizer: Tokenizer) -> dict[str, Callable[[], Callable[[int], object]]]:
@@ -170,15 +209,9 @@ def _streams(tokenizer: Tokenizer) -> dict[str, Callable[[], Callable[[int], obj
     }
 
 
-def _seconds_an_id(
-    made: Callable[[], Callable[[int], object]],
-    begun: Sequence[int],
-    cycle: Sequence[int],
-    count: int,
-) -> float:
-    """The least of three tries."""
-    ids = [*begun, *[*cycle] * (count // len(cycle))]
-    return min(_seconds(made(), ids) for _ in range(3)) / count
+def _least_seconds(made: Callable[[], Callable[[int], object]], ids: Sequence[int]) -> float:
+    """Of three tries."""
+    return min(_seconds(made(), ids) for _ in range(3))
 
 
 def _seconds(push: Callable[[int], object], ids: Sequence[int]) -> float:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import pytest
 
+from qwen3_mlx.text.parser import Delta, ReplyParser
 from qwen3_mlx.text.stream import StreamDecoder
+from tests.trust import streaming
 from tests.trust.streaming import (
     Vocabulary,
     characters,
+    costs,
+    is_linear,
     lists,
     try_ids,
+    try_reply,
     unicode,
     vocabularies,
 )
@@ -35,7 +40,7 @@ def bundled(every: dict[str, Vocabulary]) -> Vocabulary:
 def test_lists_at_random(vocabulary: Vocabulary) -> None:
     tally = lists(vocabulary, 500, seed=1)
     assert not tally.fallen, tally.table()
-    assert tally.counts.total() == 500
+    assert tally.counts.total() == 2 * 500
 
 
 def test_characters_of_all_of_unicode(vocabulary: Vocabulary) -> None:
@@ -46,6 +51,18 @@ def test_characters_of_all_of_unicode(vocabulary: Vocabulary) -> None:
 def test_characters_byte_by_byte() -> None:
     tally = characters(step=97)
     assert not tally.fallen, tally.table()
+
+
+def test_what_a_text_costs_is_told_for_several_lengths(bundled: Vocabulary) -> None:
+    tally = costs(bundled, (100, 200))
+    assert tally.counts.total() == 4 * 2
+    assert list(tally.figures) == ["the time for 2 times the text, bundled"]
+
+
+def test_a_cost_that_grows_with_the_text_is_noticed() -> None:
+    lengths = (1_000, 2_000, 4_000, 8_000)
+    assert is_linear(lengths, [1, 2, 4.5, 9])
+    assert not is_linear(lengths, [1, 4, 16, 64])
 
 
 class Hasty(StreamDecoder):
@@ -68,6 +85,22 @@ class Slow(StreamDecoder):
 
     def flush(self) -> str:
         return self._kept + self._sound.flush()
+
+
+class Mumbling(ReplyParser):
+    """Sorts every second token alone."""
+
+    def push(self, token: int) -> list[Delta]:
+        return super().push(token) if token % 2 else []
+
+
+def test_a_reply_that_is_not_all_shown_is_noticed(
+    bundled: Vocabulary, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = bundled.tokenizer.encode("one two three")
+    assert try_reply(bundled, ids) == "equal"
+    monkeypatch.setattr(streaming, "ReplyParser", Mumbling)
+    assert try_reply(bundled, ids) != "equal"
 
 
 def test_half_characters_are_noticed(bundled: Vocabulary) -> None:
