@@ -7,6 +7,8 @@ in `commands`, and what to do with a full context in `room`.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from qwen3_mlx.cli import keeping, talking, transcripts, wording
@@ -21,7 +23,7 @@ from qwen3_mlx.cli.dial import own_budget
 from qwen3_mlx.cli.editor import Desk, LineSource, line_source
 from qwen3_mlx.cli.filter import clean_line
 from qwen3_mlx.cli.history import NAME, TypedLines
-from qwen3_mlx.cli.interrupt import stop_on_interrupt
+from qwen3_mlx.cli.interrupt import Presses, stop_on_interrupt
 from qwen3_mlx.cli.keyboard import listening
 from qwen3_mlx.cli.loading import finish_saving, open_conversation, open_model, tell_notes
 from qwen3_mlx.cli.options import Settings
@@ -124,19 +126,23 @@ class Chat:
     def run(self) -> int:
         """Goes on until somebody leaves. Returns the exit code."""
         while not self._leaving:
-            text, self._line = self._line, ""
             try:
-                with reading_ahead(self.conversation, self.terminal):
-                    line = self._lines.read(self._suggestion, text)
+                self._take(self._read())
             except EOFError:
                 break
-            except KeyboardInterrupt:
+            except KeyboardInterrupt:  # at an empty line, in a command, or beside a turn
                 if self._interrupted or not self.terminal.conversational:
                     return INTERRUPTED
                 self._warn_of_leaving()
-            else:
-                self._take(line)
         return self._exit_code
+
+    def _read(self) -> str:
+        """The next line."""
+        text, self._line = self._line, ""
+        with reading_ahead(self.conversation, self.terminal):
+            line = self._lines.read(self._suggestion, text)
+            self._interrupted = False
+            return line
 
     def leave(self) -> None:
         """Ends the chat after this line."""
@@ -154,6 +160,10 @@ class Chat:
         """Puts `text` before the next message."""
         self._attached.append(text)
 
+    def detach(self) -> None:
+        """Puts nothing before the next message."""
+        self._attached = []
+
     def send(self, text: str) -> None:
         """Says `text` to the model, after what is attached, and shows what comes back.
 
@@ -162,7 +172,7 @@ class Chat:
         """
         whole = "\n\n".join([*self._attached, text])
         if self._say(whole, f"{self._switches}\n{text}".strip("\n")):
-            self._attached = []
+            self.detach()
 
     def send_again(self, text: str, switch: str) -> bool:
         """Says `text` again; whether the turn was kept.
@@ -223,7 +233,7 @@ class Chat:
         stream = self.conversation.stream(text, typed=typed, thinking=thinking)
         events = again.watched(cover.events(stream))
         with (
-            stop_on_interrupt(self.conversation.stop) as presses,
+            self._stopped_by_ctrl_c() as presses,
             own_budget(self.conversation) as budget,
             TurnView(
                 self.terminal, show=self.show, budget=budget, calls=self._calls, again=again
@@ -238,7 +248,6 @@ class Chat:
                 "" if self.show.private else self.thoughts
             )
         tell_notes(self.llm, self.terminal)
-        self._interrupted = presses.count > 0
         kept = len(self.conversation.messages) > messages
         if again.other is not None and not presses.count:
             if kept:
@@ -249,6 +258,15 @@ class Chat:
             self._keep_for_the_next_time()
             self._sum_up(text, cover.reply)
         return kept
+
+    @contextmanager
+    def _stopped_by_ctrl_c(self) -> Iterator[Presses]:
+        """Lets Ctrl-C stop the turn, and notes that it did, also where a second press ends it."""
+        with stop_on_interrupt(self.conversation.stop) as presses:
+            try:
+                yield presses
+            finally:
+                self._interrupted = presses.count > 0
 
     def _sum_up(self, question: str, reply: Reply | None) -> None:
         if reply is None or self.show is not Show.SUMMARY:
@@ -272,7 +290,6 @@ class Chat:
         self.terminal.aside("Ctrl-C once more leaves, and so does Ctrl-D")
 
     def _take(self, line: str) -> None:
-        self._interrupted = False
         self._suggestion = ""
         try:
             self._act_on(line)

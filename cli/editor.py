@@ -90,11 +90,23 @@ class LineEditor:
         """See `LineSource`."""
         if self._session is None:
             self._session = _session(self._typed, self._desk)
-        line = self._session.prompt(
-            PROMPT, placeholder=lambda: _placeholder(suggestion), default=text
-        )
+        line = self._edited(self._session, suggestion, text)
         self._typed.tell_problem()
-        return unquoted(_without_surrogates(line))
+        return "" if _dropped(self._session) else unquoted(_without_surrogates(line))
+
+    def _edited(self, session: PromptSession[str], suggestion: str, text: str) -> str:
+        """The line as it was typed; nothing if Ctrl-C as a signal came right after Enter."""
+        try:
+            return session.prompt(
+                PROMPT,
+                placeholder=lambda: _placeholder(suggestion),
+                default=text,
+                handle_sigint=False,  # theirs shows a traceback when it comes after Enter
+            )
+        except KeyboardInterrupt:
+            if session.default_buffer.text:
+                return ""
+            raise
 
 
 class PipedLines:
@@ -173,6 +185,18 @@ def _session(typed: TypedLines, desk: Desk | None) -> PromptSession[str]:
         bottom_toolbar=desk.toolbar if desk else None,
         reserve_space_for_menu=0,
     )
+
+
+def _dropped(session: PromptSession[str]) -> bool:
+    """Whether Ctrl-C was read together with the Enter before it; it is not for the next line."""
+    from prompt_toolkit.input.typeahead import get_typeahead, store_typeahead
+    from prompt_toolkit.keys import Keys
+
+    typed = get_typeahead(session.input)
+    if any(press.key == Keys.ControlC for press in typed):
+        return True
+    store_typeahead(session.input, typed)
+    return False
 
 
 def _history(typed: TypedLines) -> History:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import select
+import signal
 import termios
 import threading
 from collections.abc import Callable, Iterator
@@ -16,13 +17,17 @@ from contextlib import contextmanager
 from qwen3_mlx.cli.keys import KeyDecoder
 from qwen3_mlx.cli.terminal import Terminal
 
+_CTRL_C = "\x03"
 _PAUSE = 0.05  # seconds after which what follows an Esc does not belong to it
 _SOME = 1024  # bytes
 
 
 @contextmanager
 def listening(terminal: Terminal, press: Callable[[str], None]) -> Iterator[None]:
-    """Calls `press`, from a thread of its own, with every key while the context lasts."""
+    """Calls `press`, from a thread of its own, with every key while the context lasts.
+
+    Ctrl-C is the signal that it always is, also if it was pressed just before.
+    """
     if not terminal.hears_keys:
         yield
         return
@@ -74,7 +79,13 @@ class _Keyboard:
             if keys is None:
                 return
             for key in keys:
-                self._press(key)
+                self._hear(key)
+
+    def _hear(self, key: str) -> None:
+        if key == _CTRL_C:  # pressed when the terminal did not make a signal of it yet
+            os.kill(os.getpid(), signal.SIGINT)
+        else:
+            self._press(key)
 
     def _keys(self) -> list[str] | None:
         """The keys that can be read now; None when the terminal has gone."""

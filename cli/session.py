@@ -69,6 +69,9 @@ class Session(Protocol):
     def attach(self, text: str) -> None:
         """Puts `text` before the next message."""
 
+    def detach(self) -> None:
+        """Puts nothing before the next message."""
+
     def change_model(self, name: str) -> None:
         """Lets another model go on with the conversation."""
 

@@ -153,6 +153,7 @@ def _content(message: Message) -> str:
 
 def _clear(session: Session, _argument: str) -> None:
     session.conversation.clear()
+    session.detach()
     session.terminal.aside("forgotten; the conversation starts anew")
 
 

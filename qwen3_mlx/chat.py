@@ -267,8 +267,8 @@ class Conversation:
             with closing(chain.events()) as events:
                 for event in events:
                     if isinstance(event, Done):
-                        concluded = True
                         self._conclude(question, chain)
+                        concluded = True
                         self._running = None
                     yield event
         except (GeneratorExit, KeyboardInterrupt):
@@ -293,8 +293,12 @@ class Conversation:
         )
 
     def _conclude(self, question: Message, chain: Chain) -> None:
-        """Keep the turn, unless it was stopped before it came to an answer or a result."""
-        if messages := chain.messages():
+        """Keep the turn, unless it was stopped before it came to an answer or a result.
+
+        Ctrl-C in the middle of this, and it is called again: a turn is kept once.
+        """
+        kept = any(message is question for message in self.messages)
+        if not kept and (messages := chain.messages()):
             self._keep([question, *messages])
 
     def _keep(self, turn: list[Message]) -> None:

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from threading import Event as Flag
-from threading import Lock
+from threading import RLock
+from typing import TypeVar
 
 import mlx.core as mx
 
@@ -25,14 +26,19 @@ SLICE = 64
 """Tokens that are read between two looks at whether to stop: a person waits for no more."""
 
 _QUESTIONS: Sequence[Message] = [{"role": "user", "content": text} for text in ("a", "b")]
-_one_slice = Lock()
+_one_slice = RLock()
+T = TypeVar("T")
 
 
 class HandOver:
-    """Lets one thread read ahead until another wants to begin a turn, and never both at once."""
+    """Lets one thread read ahead until another wants to begin a turn, and never both at once.
+
+    Ctrl-C in a hand-over may leave it taken for as long as the traceback is kept: by the thread
+    that it came to, which is not in its own way.
+    """
 
     def __init__(self) -> None:
-        self._reading = Lock()
+        self._reading = RLock()
         self._wanted = Flag()
 
     @contextmanager
@@ -44,10 +50,12 @@ class HandOver:
     @contextmanager
     def taken(self) -> Iterator[None]:
         """Nothing is read ahead meanwhile; waits for the end of a slice that has begun."""
-        self._wanted.set()
-        with self._reading:
+        try:
+            self._wanted.set()
+            with self._reading:
+                yield
+        finally:
             self._wanted.clear()
-            yield
 
 
 def read_ahead(
@@ -73,15 +81,12 @@ def read_ahead(
     limits.check_prompt(len(ids), writer.context_length)
     if common_prefix(prefix.ids, ids) == len(ids):
         return True
-    with _any_thread():
-        held = prefix.recall(ids)
+    held = _in_any_thread(partial(prefix.recall, ids))
     for done in range(held, len(ids), SLICE):
         if cancelled():
             return False
-        with _any_thread():
-            prefix.extend(ids[: done + SLICE])
-    with _any_thread():
-        prefix.save()
+        _in_any_thread(partial(prefix.extend, ids[: done + SLICE]))
+    _in_any_thread(prefix.save)
     return True
 
 
@@ -104,14 +109,13 @@ def beginning(writer: Writer, request: Request) -> list[int]:
     return writer.tokenizer.encode_pieces(first[: common_prefix(first, second)])
 
 
-@contextmanager
-def _any_thread() -> Iterator[None]:
+def _in_any_thread(work: Callable[[], T]) -> T:
     """Compute where every thread may, one at a time.
 
     A thread's own stream is a thread of MLX's that outlives it: one for each line of a chat.
     """
     with _one_slice, mx.stream(_stream()):
-        yield
+        return work()
 
 
 @cache

@@ -74,8 +74,8 @@ class DraftModel:
     def propose(self, ids: Sequence[int]) -> list[int]:
         """As :meth:`Drafter.propose`; 4 tokens, the likeliest ones."""
         held = common_prefix(self._read, ids[:-1])
+        self._read = self._read[:held]  # first, so that no interrupt leaves more noted than read
         rewind(self._cache, held)
-        self._read = self._read[:held]
         new = mx.array([list(ids[held:])])
         tokens = [self._best(self._model.last_logits(new, self._cache))]
         while len(tokens) < MODEL_TOKENS:

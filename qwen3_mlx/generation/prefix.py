@@ -132,8 +132,8 @@ class Prefix:
     def _rest(self) -> None:
         """Note how far the turn has come, and leave nothing to compute.
 
-        Where that fails, for want of memory or because the turn ran in another thread, nothing is
-        held any more.
+        Where that fails, for want of memory, because the turn ran in another thread, or because
+        Ctrl-C lost a part of the cache, nothing is held any more.
         """
         self.used = len(self.ids)
         try:
@@ -156,8 +156,8 @@ class Prefix:
         """Hold the first `length` ids alone, or nothing where the cache cannot go back so far."""
         if self._store is not None:
             self._store.wait()  # or what comes next would be written into a copy of the cache
-        if not all(layer.can_rewind(length) for layer in self.cache):
+        if not all(layer.can_rewind(length) and not layer.lost for layer in self.cache):
             self._forget()
             return
+        del self.ids[length:]  # first: Ctrl-C in between must not leave ids that are not there
         rewind(self.cache, length)
-        del self.ids[length:]

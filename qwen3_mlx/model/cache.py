@@ -105,23 +105,30 @@ class KVCache:
         return sum(part.nbytes for part in self.buffers)
 
     def lend(self, length: int) -> tuple[mx.array, mx.array]:
-        """Give both buffers away, with room for `length` tokens; `give_back` ends that.
+        """Both buffers, with room for `length` tokens, for somebody else to write to.
 
-        While they are away the cache refers to nothing, so that MLX may write in place.
+        From `let_go` to `give_back` they are away.
 
         Raises:
             ValueError: the cache is empty.
         """
-        keys, values = self._keys, self._values
-        if keys is None or values is None:
+        if self._keys is None or self._values is None:
             raise ValueError(EMPTY)
+        missing = length - self._keys.shape[2]
+        return _with_room(self._keys, missing), _with_room(self._values, missing)
+
+    def let_go(self) -> None:
+        """Refer to no buffers any more, so that MLX may write to them in place."""
         self._keys = self._values = None
-        missing = length - keys.shape[2]
-        return _with_room(keys, missing), _with_room(values, missing)
 
     def give_back(self, keys: mx.array, values: mx.array, offset: int) -> None:
         """Take buffers back, of which the first `offset` tokens count."""
         self._keys, self._values, self.offset = keys, values, offset
+
+    @property
+    def lost(self) -> bool:
+        """Whether its buffers were let go and did not come back."""
+        return self.offset > 0 and not self.buffers
 
     def can_rewind(self, length: int) -> bool:
         """Whether it can be taken back to its first ``length`` tokens."""
@@ -158,7 +165,12 @@ def settle(cache: Sequence[KVCache]) -> None:
     """Compute all that was written, also what was taken back since.
 
     MLX computes numbers only in the thread that asked for them; what is there any thread can use.
+
+    Raises:
+        RuntimeError: they cannot be computed in this thread, or buffers are lost.
     """
+    if any(layer.lost for layer in cache):
+        raise RuntimeError("buffers were let go and did not come back")
     mx.eval([layer.buffers for layer in cache])
 
 

@@ -71,11 +71,14 @@ class CompiledStep:
         window = -(-(held + 1) // self._window) * self._window
         buffers = [part for layer in cache for part in layer.lend(window)]
         try:
+            for layer in cache:
+                layer.let_go()
             logits, buffers = self._run(token, mx.array(held), buffers, window)
             held += 1
-        finally:
-            for layer, keys, values in zip(cache, buffers[::2], buffers[1::2], strict=True):
-                layer.give_back(keys, values, held)
+            _give_back(cache, buffers, held)
+        except BaseException:  # Ctrl-C in the middle of giving back, too
+            _give_back(cache, buffers, held)
+            raise
         return logits
 
     def _graph(
@@ -85,6 +88,11 @@ class CompiledStep:
         cache = [StepCache(keys, values, held, window) for keys, values in pairs]
         logits = self._model.last_logits(token[:, None], cache)
         return logits, [part for layer in cache for part in (layer.keys, layer.values)]
+
+
+def _give_back(cache: Sequence[KVCache], buffers: Buffers, held: int) -> None:
+    for layer, keys, values in zip(cache, buffers[::2], buffers[1::2], strict=True):
+        layer.give_back(keys, values, held)
 
 
 def compile_step(model: Qwen3) -> None:

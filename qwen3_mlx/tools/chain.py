@@ -120,7 +120,8 @@ class Chain:
         """Whether a person ended the turn: a turn that is left in the middle counts as that."""
         if self._finish is not None:
             return self._finish == "user"
-        return self._answering is None or self._answering.reply().finish_reason == "user"
+        step = self._answering
+        return step is None or self._calls(step) or step.reply().finish_reason == "user"
 
     def _next(self) -> Request:
         """What the model is asked in the next step."""
@@ -151,15 +152,20 @@ class Chain:
 
     def _asks(self, answering: Answering) -> bool:
         """Whether the step wants tools called; without room to go on with, none is."""
-        reply, broken = answering.reply(), answering.turn.broken_calls
-        asks = bool(self._toolbox.tools and (reply.tool_calls or broken))
-        if not asks or reply.finish_reason in {"user", "length"}:
+        if not self._calls(answering):
             return False
-        left = self._tokens_left([*(step.usage for step in self._steps), reply.usage])
+        usage = answering.reply().usage
+        left = self._tokens_left([*(step.usage for step in self._steps), usage])
         if left is not None and left < 1:
             self._finish = "length"
             return False
         return True
+
+    def _calls(self, answering: Answering) -> bool:
+        """Whether the step came to its end and calls tools there."""
+        reply, broken = answering.reply(), answering.turn.broken_calls
+        calls = bool(self._toolbox.tools and (reply.tool_calls or broken))
+        return calls and reply.finish_reason not in {"user", "length"}
 
     def _call(self, answering: Answering) -> Iterator[ToolResult]:
         """Call what the step asks for, in order, until a person stops it."""
@@ -192,10 +198,10 @@ class Chain:
         if not self._steps and (auto := answering.reply().auto):
             self._auto, self._limit = auto, auto.extended_to or auto.chosen.limit
         self._steps.append(step)
-        self._messages += step_messages(step, broken)
         self._broken += bool(broken)
-        self._answering, self._finish = None, None
-        self._results = []
+        messages = [*self._messages, *step_messages(step, broken)]
+        # In one statement: Ctrl-C between two would leave the step twice, or not at all.
+        self._messages, self._answering, self._finish, self._results = messages, None, None, []
         return step
 
     def _step(self, answering: Answering) -> Step:

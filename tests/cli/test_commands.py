@@ -9,7 +9,7 @@ import pytest
 import qwen3_mlx
 from qwen3_mlx.cli.completion import completions
 from qwen3_mlx.cli.files import attached
-from qwen3_mlx.errors import Qwen3Error
+from qwen3_mlx.errors import ContextOverflowError, Qwen3Error
 from tests.cli.conftest import Invoke
 from tests.cli.fakes import FakeLLM, answers, stops, thinks
 
@@ -169,6 +169,18 @@ class TestKeeping:
             (f"{attached(path)}\n\nWhich code?", "Which code?"),
             ("And now?", "And now?"),
         ]
+
+    def test_a_file_is_forgotten_with_the_conversation(
+        self, invoke: Invoke, llm: FakeLLM, tmp_path: Path
+    ) -> None:
+        """Else nothing more could be said after one that is longer than the context."""
+        llm.enqueue([ContextOverflowError("the prompt has 9000 tokens")])
+        llm.enqueue(answers("5"))
+        path = tmp_path / "notes.txt"
+        path.write_text("long")
+        chat(invoke, f"/file {path}", "Why?", "/clear", "2 + 3?")
+        asked = [text for text, _ in llm.conversation.asked]
+        assert asked == [f"{attached(path)}\n\nWhy?", "2 + 3?"]
 
     def test_a_pipe_has_no_clipboard(self, invoke: Invoke, llm: FakeLLM) -> None:
         llm.enqueue(answers("5"))

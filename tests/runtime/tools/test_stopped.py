@@ -15,6 +15,7 @@ from qwen3_mlx.events import (
 )
 from qwen3_mlx.text.tokenizer import Tokenizer
 from qwen3_mlx.tools import Tool
+from qwen3_mlx.tools.chain import Chain
 from qwen3_mlx.tools.run import STOPPED
 from tests.runtime.tools.chains import (
     ADD,
@@ -114,3 +115,20 @@ def test_a_stop_inside_a_call_does_not_wait_for_it(chat: Begin, script: ChainScr
     assert results(events) == [STOPPED]
     assert reply_of(events).finish_reason == "user"
     assert conversation.messages[-1] == {"role": "tool", "content": STOPPED}
+
+
+@pytest.mark.parametrize(("name", "kept"), [("_asks", 0), ("_run", 0), ("_conclude", 3)])
+def test_ctrl_c_around_the_calls_keeps_what_came_to_a_result(
+    chat: Begin, monkeypatch: pytest.MonkeyPatch, name: str, kept: int
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    conversation = chat()
+    monkeypatch.setattr(Chain, name, interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        conversation.send("2 + 3?")
+    monkeypatch.undo()
+    assert len(conversation.messages) == kept
+    assert all(message["interrupted"] for message in conversation.messages[1:2])
+    assert conversation.send("2 + 3?").answer == "It is five."
