@@ -71,6 +71,6 @@ def _read(path: Path) -> list[str]:
 
 def _parsed(line: str) -> object:
     try:
-        return json.loads(line)
-    except (ValueError, RecursionError):
+        return json.loads(line) if line[:1] == '"' else None
+    except ValueError:
         return None

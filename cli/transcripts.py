@@ -18,6 +18,7 @@ from qwen3_mlx.cli.filter import escaped_json
 from qwen3_mlx.cli.state import replace_file, state_path
 from qwen3_mlx.errors import UsageError
 from qwen3_mlx.generation.thinking import AutoBudget, parse_auto
+from qwen3_mlx.strict_json import holds_too_much
 
 if TYPE_CHECKING:
     from qwen3_mlx.text.pieces import Message
@@ -78,6 +79,8 @@ def load(path: Path) -> Transcript:
         UsageError: The file is missing, or is something else.
     """
     text = read_text(path)
+    if holds_too_much(text.encode()):
+        raise _no_conversation(path, "it has more parts than any conversation")
     try:
         data = json.loads(text)
     except (ValueError, RecursionError) as error:

@@ -58,13 +58,14 @@ class Ledger:
         if found is not None and found.job != job and found.shards and note is not None:
             note(OTHER_JOB)
         ledger = found if found is not None and found.job == job else cls(folder, job)
+        there = {path.name: path for path in folder.iterdir()}
         ledger.shards = {
             name: entry
             for name, entry in ledger.shards.items()
-            if _is_whole(folder / name, str(entry["sha256"]))
+            if name in there and _is_whole(there[name], entry["sha256"])
         }
-        for path in folder.iterdir():
-            if path.name not in (LEDGER, *ledger.shards):
+        for name, path in there.items():
+            if name not in (LEDGER, *ledger.shards):
                 _remove(path)
         return ledger
 
@@ -91,7 +92,7 @@ class Ledger:
     @property
     def digests(self) -> dict[str, str]:
         """SHA-256 of each shard, by name."""
-        return {name: str(entry["sha256"]) for name, entry in self.shards.items()}
+        return {name: entry["sha256"] for name, entry in self.shards.items()}
 
     @property
     def checks(self) -> dict[str, Entry]:
@@ -109,7 +110,29 @@ def _read(folder: Path) -> Ledger | None:
         return None
     if state.keys() != STATE:
         return None
-    return Ledger(folder, **state)
+    ledger = Ledger(folder, **state)
+    return ledger if _is_sound(ledger) else None
+
+
+def _is_sound(ledger: Ledger) -> bool:
+    """Whether all that is used of it is what it ought to be."""
+    parts = ledger.source, ledger.shards
+    if not isinstance(ledger.job, str) or not all(isinstance(part, dict) for part in parts):
+        return False
+    return all(map(_is_entry, ledger.shards.values()))
+
+
+def _is_entry(entry: object) -> bool:
+    if not isinstance(entry, dict) or not isinstance(entry.get("sha256"), str):
+        return False
+    checks = entry.get("checks")
+    return isinstance(checks, dict) and all(map(_is_check, checks.values()))
+
+
+def _is_check(found: object) -> bool:
+    return isinstance(found, dict) and all(
+        isinstance(found.get(name), int | float) for name in ("error", "worst")
+    )
 
 
 def _remove(path: Path) -> None:

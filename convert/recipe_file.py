@@ -20,6 +20,7 @@ from qwen3_mlx.errors import UsageError
 
 FIELDS = {"mode", "bits", "group_size"}
 LAST = "*"
+MOST_BYTES = 2**20
 
 
 def choose_recipe(name: str | PathLike[str], group_size: int | None = None) -> Recipe:
@@ -48,7 +49,7 @@ def read_recipe(path: Path) -> Recipe:
         UsageError: The file cannot be read or says something else.
     """
     try:
-        lines = tomllib.loads(path.read_text("utf-8"))
+        lines = tomllib.loads(_read(path))
     except (OSError, ValueError, RecursionError) as error:
         raise UsageError(f"the recipe {path} cannot be read: {error}") from error
     if list(lines)[-1:] != [LAST]:
@@ -57,6 +58,19 @@ def read_recipe(path: Path) -> Recipe:
             hint='Say what becomes of the rest: "*" = { bits = 4 }, or "*" = false.',
         )
     return Recipe(path.stem, tuple(_rule(path, name, value) for name, value in lines.items()))
+
+
+def _read(path: Path) -> str:
+    """Its text.
+
+    Raises:
+        ValueError: It is none, or larger than any recipe.
+    """
+    with path.open("rb") as file:
+        data = file.read(MOST_BYTES + 1)
+    if len(data) > MOST_BYTES:
+        raise ValueError("it is larger than 1 MiB")
+    return data.decode("utf-8").replace("\r\n", "\n")
 
 
 def _rule(path: Path, pattern: str, value: object) -> Rule:

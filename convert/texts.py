@@ -18,6 +18,7 @@ from typing import TypeAlias
 
 from qwen3_mlx.checkpoint.files import shown
 from qwen3_mlx.errors import ModelFileError, UsageError
+from qwen3_mlx.strict_json import holds_too_much
 from qwen3_mlx.text.files import read_bytes
 from qwen3_mlx.text.pieces import Message
 from qwen3_mlx.text.renderer import check_request
@@ -66,6 +67,8 @@ def read_text_file(path: Path, what: str = "the calibration text") -> TextFile:
         raise UsageError(f"{what} {error.message}") from error
     except UnicodeDecodeError as error:
         raise UsageError(f"{what} {path} is not UTF-8") from error
+    if path.suffix == LINES and holds_too_much(data):
+        raise UsageError(f"{what} {path} has more parts than texts and conversations have")
     documents = tuple(_documents(path, text)) if path.suffix == LINES else (text,)
     if not any(
         document if isinstance(document, list) else document.strip() for document in documents

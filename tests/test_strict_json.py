@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qwen3_mlx.errors import ModelFileError
-from qwen3_mlx.strict_json import MAX_MARKS, parse_json
+from qwen3_mlx.strict_json import MARKS, MAX_MARKS, holds_too_much, parse_json
 
 WHOLE = st.text(st.characters(exclude_categories=["Cs"]))
 VALUES = st.recursive(
@@ -56,3 +56,32 @@ def test_too_many_values_are_not_parsed(value: bytes) -> None:
     parse_json(b'{"a": [%s]}' % b",".join([value] * 100), "x")
     with pytest.raises(ModelFileError, match=f"x holds more than {MAX_MARKS}"):
         parse_json(b'{"a": [%s]}' % b",".join([value] * MAX_MARKS), "x")
+
+
+@given(
+    st.recursive(
+        st.text() | st.integers(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    )
+)
+def test_marks_in_strings_do_not_count(value: object) -> None:
+    """Counted in the same value whose strings are empty, keys in one object too."""
+    data = json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")
+    bare = json.dumps(emptied(value)).encode()
+    marks = sum(map(bare.count, MARKS))
+    assert not holds_too_much(data, marks)
+    assert not marks or holds_too_much(data, marks - 1)
+
+
+def emptied(value: object) -> object:
+    """The value with a letter for every string; objects as what has as many marks."""
+    if isinstance(value, dict):
+        return {str(n): emptied(inner) for n, inner in enumerate(value.values())}
+    if isinstance(value, list):
+        return [emptied(inner) for inner in value]
+    return "x" if isinstance(value, str) else value
+
+
+def test_a_string_without_its_end_is_looked_through_once() -> None:
+    """Its quotes are escaped: from each of them on would be hours."""
+    assert holds_too_much(b'"' + b'\\",' * 1_000_000) is False

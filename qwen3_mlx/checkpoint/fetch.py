@@ -13,7 +13,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from qwen3_mlx.checkpoint.reader import read_json
-from qwen3_mlx.errors import FetchError, ModelNotFoundError
+from qwen3_mlx.errors import FetchError, ModelFileError, ModelNotFoundError
 from qwen3_mlx.model import Qwen3Config
 
 if TYPE_CHECKING:
@@ -37,6 +37,9 @@ ALLOWED = [
 ]
 IGNORED = ["*/*"]
 
+# What huggingface_hub ends in when an answer is a page to log in, or cut off.
+_MISUNDERSTOOD = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
+
 BYTES_BAR = "huggingface_hub.snapshot_download"
 
 
@@ -49,20 +52,29 @@ def cached_path(repo: str) -> Path | None:
         path = snapshot_download(
             repo, local_files_only=True, allow_patterns=ALLOWED, ignore_patterns=IGNORED
         )
-    except (LocalEntryNotFoundError, HFValidationError):
+    except (LocalEntryNotFoundError, HFValidationError, UnicodeDecodeError):
         return None
     return Path(path)
 
 
 def cached_repos() -> list[tuple[str, int]]:
-    """The ids of all model repositories in the cache, and the bytes each takes on the disk."""
-    from huggingface_hub import scan_cache_dir
+    """The ids of all model repositories in the cache, and the bytes each takes on the disk.
+
+    Raises:
+        ModelFileError: The cache is damaged.
+    """
+    from huggingface_hub import constants, scan_cache_dir
     from huggingface_hub.errors import CacheNotFound
 
     try:
-        repos = scan_cache_dir().repos
+        repos = scan_cache_dir(constants.HF_HUB_CACHE).repos
     except CacheNotFound:
         return []
+    except UnicodeDecodeError as error:
+        raise ModelFileError(
+            f"a file under refs/ in {constants.HF_HUB_CACHE} names no revision: {error}",
+            hint="Remove that file, or the model's folder, and fetch the model again.",
+        ) from error
     return [(repo.repo_id, repo.size_on_disk) for repo in repos if repo.repo_type == "model"]
 
 
@@ -132,7 +144,7 @@ def explained(repo: str) -> Iterator[None]:
 
     Raises:
         ModelNotFoundError: There is no such repository, or the Hub cannot be reached.
-        FetchError: The connection broke off.
+        FetchError: The connection broke off, or what came is no answer of the Hub.
     """
     from huggingface_hub import errors
 
@@ -158,6 +170,17 @@ def explained(repo: str) -> Iterator[None]:
             f"fetching {repo} broke off: {_reason(error)}",
             hint="Run the same command again: files that are complete are kept.",
         ) from error
+    except _MISUNDERSTOOD as error:
+        raise misunderstood(repo, error) from error
+
+
+def misunderstood(repo: str, what: object) -> FetchError:
+    """What to say of an answer that is none of the Hub's."""
+    return FetchError(
+        f"what came for {repo} is no answer of the Hugging Face Hub: {what!r:.200}",
+        hint="Something on the way may have answered instead: check the connection, HF_ENDPOINT and"
+        " proxies. If they are right, remove the model's folder in the Hugging Face cache.",
+    )
 
 
 def _reason(error: Exception) -> str:

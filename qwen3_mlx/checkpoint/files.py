@@ -5,6 +5,7 @@ Knows links and sizes. Does not know what a file means.
 
 from __future__ import annotations
 
+import reprlib
 from pathlib import Path
 from typing import BinaryIO
 
@@ -19,8 +20,14 @@ FETCH_AGAIN = "The file is damaged or incomplete: fetch the model again."
 
 
 def shown(value: object, limit: int = 80) -> str:
-    """A value from a file for an error message, cut short: a file may hold anything."""
-    text = repr(value)
+    """A value from a file for an error message, cut short: a file may hold anything.
+
+    Neither all of a large one is written for that, nor all levels of a deep one, of which Python
+    cannot write as many as it can read.
+    """
+    short = reprlib.Repr()
+    short.maxstring = short.maxother = short.maxlong = limit
+    text = short.repr(value)
     return text if len(text) <= limit else f"{text[: limit - 3]}..."
 
 

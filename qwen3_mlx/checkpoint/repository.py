@@ -6,17 +6,21 @@ nothing of its cache: :mod:`qwen3_mlx.checkpoint.fetch` does. Does not know what
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qwen3_mlx.checkpoint.fetch import ALLOWED, Progress, explained, relay
+from qwen3_mlx.checkpoint.fetch import ALLOWED, Progress, explained, misunderstood, relay
 from qwen3_mlx.errors import FetchError, ModelFileError, ModelNotFoundError
 
 if TYPE_CHECKING:
     from huggingface_hub.hf_api import RepoSibling
+
+REVISION = re.compile(r"[0-9a-f]{40}")
+SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,8 @@ class Repository:
         files: By name; none in subfolders.
 
     Raises:
-        ModelNotFoundError: There is no such repository, or the Hub cannot be reached.
+        ModelNotFoundError: There is no such repository, the Hub cannot be reached, or what came
+            is no answer of it.
     """
 
     def __init__(self, name: str) -> None:
@@ -52,13 +57,13 @@ class Repository:
         try:
             with explained(name):
                 info = HfApi().model_info(name, files_metadata=True)
+            self.revision = _checked(name, info.sha, REVISION)
+            described = [_described(name, sibling) for sibling in info.siblings or ()]
         except FetchError as error:
             raise ModelNotFoundError(
                 error.message, hint="Check the connection, HF_ENDPOINT and HF_HUB_OFFLINE."
             ) from error
         self.name = name
-        self.revision = str(info.sha)
-        described = (_described(sibling) for sibling in info.siblings or ())
         self.files = {file.name: file for file in described if _is_of_use(file.name)}
 
     def read_start(self, name: str, count: int) -> bytes:
@@ -112,9 +117,19 @@ class Repository:
         return self.files[name]
 
 
-def _described(sibling: RepoSibling) -> RemoteFile:
-    sha256 = sibling.lfs.sha256 if sibling.lfs else None
-    return RemoteFile(sibling.rfilename, sibling.size or 0, sha256)
+def _described(repo: str, sibling: RepoSibling) -> RemoteFile:
+    """A file as the Hub describes it, which names folders, sizes and digests here."""
+    name, size = sibling.rfilename, sibling.size or 0
+    if not isinstance(name, str) or not isinstance(size, int) or size < 0:
+        raise misunderstood(repo, sibling)
+    sha256 = _checked(repo, sibling.lfs.sha256, SHA256) if sibling.lfs else None
+    return RemoteFile(name, size, sha256)
+
+
+def _checked(repo: str, value: object, pattern: re.Pattern[str]) -> str:
+    if not isinstance(value, str) or not pattern.fullmatch(value):
+        raise misunderstood(repo, value)
+    return value
 
 
 def _is_of_use(name: str) -> bool:

@@ -34,7 +34,8 @@ _RULES = tuple(
     )
 )
 _INLINE = re.compile(r"\$([^$\n]+)\$")
-_LEAD = re.compile(r".*\bis\b:?\s", re.IGNORECASE)
+# Where it could begin anywhere, a long line without it would take the square of its length.
+_LEAD = re.compile(r"\A.*\bis\b:?\s", re.IGNORECASE)
 
 
 def last_boxed(text: str) -> str | None:

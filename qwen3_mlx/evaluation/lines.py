@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
 from qwen3_mlx.errors import UsageError, read_error
+from qwen3_mlx.strict_json import holds_too_much
 
 MAX_LINE_BYTES = 16 * 2**20
 """Several times what fits into the longest context."""
@@ -59,6 +60,8 @@ def parse_line(line: bytes) -> Fields:
     Raises:
         LineError: it is not UTF-8, not JSON, or another kind of value.
     """
+    if holds_too_much(line):
+        raise LineError("it has more parts than any task")
     try:
         value = json.loads(line.decode("utf-8-sig"))
     except UnicodeDecodeError as error:

@@ -16,9 +16,12 @@ from qwen3_mlx.errors import UsageError, read_error
 from qwen3_mlx.evaluation.curve import Record
 from qwen3_mlx.evaluation.figures import Figures, by_category, figures
 from qwen3_mlx.evaluation.setup import Setup
+from qwen3_mlx.strict_json import holds_too_much
 
 FORMAT = "qwen3-mlx curve 1"
-MAX_BYTES = 512 * 2**20
+MAX_BYTES = 64 * 2**20
+MAX_MARKS = 2**22
+"""For some 170,000 answers, of which each takes some 24."""
 
 Made = TypeVar("Made", Setup, Record)
 
@@ -83,6 +86,8 @@ def read_curve(path: Path) -> Curve:
     except (OSError, RuntimeError, ValueError) as error:
         raise read_error(path, error) from error
     try:
+        if holds_too_much(text, MAX_MARKS):
+            raise ValueError("records")
         return _curve(json.loads(text))
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise UsageError(

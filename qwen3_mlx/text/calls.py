@@ -7,11 +7,15 @@ are, nor tags and tokens around a call.
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 
 from qwen3_mlx.events import ToolCall
 from qwen3_mlx.text.repair import repair
 from qwen3_mlx.text.xml_call import is_xml_call, parse_xml_call
+
+_SURROGATE = re.compile(r"[\ud800-\udfff]|\\u[dD][89a-fA-F]")
+"""Half of a character outside the first 65536, as it is or as JSON spells it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,16 +70,14 @@ def _call(value: object, *, repairing: bool) -> ToolCall:
 def _loads(text: str, *, repairing: bool) -> object:
     mended = repair(text) if repairing else None
     try:
-        return _whole_characters(json.loads(text if mended is None else mended))
+        return _loaded(text if mended is None else mended)
     except ValueError as error:
         raise ValueError(f"it is not valid JSON: {error}") from error
 
 
-def _whole_characters(value: object) -> object:
+def _loaded(text: str) -> object:
     """The value without halves of surrogate pairs, which JSON can spell and no file can hold."""
-    text = json.dumps(value, ensure_ascii=False)
-    return value if _is_whole(text) else json.loads(text.encode("utf-8", "replace"))
-
-
-def _is_whole(text: str) -> bool:
-    return not any("\ud800" <= char <= "\udfff" for char in text)
+    value = json.loads(text)
+    if not _SURROGATE.search(text):
+        return value
+    return json.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))

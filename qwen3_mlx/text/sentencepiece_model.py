@@ -28,9 +28,7 @@ def with_control_pieces(path: Path, model: bytes, names: Collection[str]) -> byt
     """
     try:
         return b"".join(
-            _field(_PIECE, _as_control(body))
-            if number == _PIECE and _text(body) in names
-            else raw
+            _field(_PIECE, _as_control(body)) if number == _PIECE and _text(body) in names else raw
             for number, body, raw in _fields(model)
         )
     except IndexError as error:

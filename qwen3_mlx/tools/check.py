@@ -139,5 +139,8 @@ def _wrong(name: str, wanted: str, value: object) -> ToolError:
 
 
 def _shown(value: object) -> str:
-    text = json.dumps(value, ensure_ascii=False, default=str)
+    try:
+        text = json.dumps(value, ensure_ascii=False, default=str)
+    except RecursionError:
+        return "what is nested so deeply"
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"

@@ -22,10 +22,15 @@ from mcp.client.stdio import get_default_environment
 from mcp.shared.message import SessionMessage
 from mcp_types import jsonrpc_message_adapter
 
+from qwen3_mlx.strict_json import holds_too_much
 from qwen3_mlx.tools.mcp_config import ServerConfig
 
 MAX_LINE = 4_000_000
 """Bytes of one message."""
+
+MAX_MARKS = 2**17
+"""Commas, colons and brackets of one message outside its strings: each may take the `mcp` package
+four microseconds and half a kilobyte."""
 
 MAX_UNASKED = 2000
 """Lines that a server may write after our last message."""
@@ -131,10 +136,14 @@ class StdioTransport(AbstractAsyncContextManager[Streams]):
             self.trouble = "it writes without end"
             return b""
         try:
-            return await _there(self._process.stdout).readline()
+            line = await _there(self._process.stdout).readline()
         except ValueError:
             self.trouble = f"it wrote a line of more than {MAX_LINE // 10**6} MB"
             return b""
+        if holds_too_much(line, MAX_MARKS):
+            self.trouble = "it wrote a message of more parts than can be read"
+            return b""
+        return line
 
     def _message(self, line: bytes) -> SessionMessage | None:
         try:

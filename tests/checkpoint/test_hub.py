@@ -10,7 +10,13 @@ import pytest
 
 from qwen3_mlx.checkpoint import hub as names
 from qwen3_mlx.checkpoint.catalog import CATALOG, find, largest_fitting
-from qwen3_mlx.errors import ModelFileError, ModelNotFoundError, Qwen3Error, UnsupportedModelError
+from qwen3_mlx.errors import (
+    FetchError,
+    ModelFileError,
+    ModelNotFoundError,
+    Qwen3Error,
+    UnsupportedModelError,
+)
 
 if TYPE_CHECKING:
     from tests.fake_hub import FakeHub
@@ -60,6 +66,23 @@ class TestDownload:
         (found,) = names.list_downloaded()
         assert found == names.Downloaded(REPO, folder, sum(map(len, files.values())))
         assert hub.fetched == []
+
+    def test_a_reference_that_names_no_revision_is_named(
+        self, hub: FakeHub, files: dict[str, bytes]
+    ) -> None:
+        hub.add(REPO, files)
+        reference = names.download(REPO).parents[1] / "refs" / "main"
+        reference.write_bytes(b"\xff" * 40)
+        with pytest.raises(ModelNotFoundError, match="is not on this machine"):
+            names.resolve(REPO)
+        with pytest.raises(ModelFileError, match="names no revision"):
+            names.list_downloaded()
+        with pytest.raises(FetchError, match="no answer") as refused:
+            names.download(REPO)
+        assert "remove the model's folder" in str(refused.value.hint)
+        reference.unlink()
+        names.download(REPO)
+        assert [model.name for model in names.list_downloaded()] == [REPO]
 
     def test_an_alias_means_the_4_bit_repository_of_mlx_community(
         self, hub: FakeHub, files: dict[str, bytes]

@@ -81,6 +81,7 @@ def test_only_a_part_may_be_quantized(moe: Checkpoint, tmp_path: Path) -> None:
         ('"*" = 4', "is 4"),
         ('"*" = ', "cannot be read"),
         ('"*" = ' + "[" * 10_000, "cannot be read"),
+        ("# " + "x" * 2**20, "it is larger than 1 MiB"),
     ],
 )
 def test_what_a_recipe_cannot_say(tmp_path: Path, text: str, reason: str) -> None:

@@ -63,6 +63,7 @@ def test_a_text_is_text_whatever_it_spells(tmp_path: Path) -> None:
         ({"messages": [{"role": "robot", "content": ""}]}, "line 1: message 0 has the unknown"),
         ({"messages": [{"role": "user", "content": 1}]}, "line 1: the content of message 0"),
         ({"messages": {}}, "line 1 has no text and no messages"),
+        ({"messages": [[]] * 1_100_000}, "has more parts than texts and conversations have"),
     ],
 )
 def test_conversations_that_nobody_can_write(value: object, message: str, tmp_path: Path) -> None:

@@ -87,6 +87,7 @@ def changed(change: Callable[[dict[str, Any]], object]) -> str:
         "null",
         "{}",
         "[" * 100_000,
+        "[" + "[]," * 4_200_000 + "1]",
         "\xff",
         changed(lambda d: d.update(format="another")),
         changed(lambda d: d.pop("records")),

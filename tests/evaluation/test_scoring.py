@@ -113,6 +113,12 @@ def test_without_a_box_the_end_of_an_answer_counts() -> None:
     assert final_formula("") == ""
 
 
+def test_a_long_line_is_looked_through_once() -> None:
+    """The square of its length would be hours."""
+    line = "a" * 2_000_000
+    assert final_formula(line) == line
+
+
 @pytest.mark.parametrize(
     ("one", "other"),
     [

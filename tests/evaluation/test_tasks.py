@@ -218,6 +218,8 @@ def test_files_that_cannot_be_read(path: Path, monkeypatch: pytest.MonkeyPatch) 
 def test_json_that_is_too_deep_or_too_large_is_a_bad_line(path: Path) -> None:
     path.write_text("[" * 100_000 + "\n" + '{"prompt": ' + "9" * 5000 + "}")
     assert [bad.number for bad in parse_tasks(path).bad] == [1, 2]
+    path.write_text('{"prompt": [' + "[]," * 1_100_000 + "1]}")
+    assert [bad.why for bad in parse_tasks(path).bad] == ["it has more parts than any task"]
 
 
 def test_the_digest_is_that_of_the_tasks_in_their_order() -> None:

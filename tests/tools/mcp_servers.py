@@ -145,6 +145,7 @@ KINDS: dict[str, Callable[[], object]] = {
     "floods": lambda: serve([tool("floods")], floods),
     "floods at once": lambda: floods({}),
     "long line": lambda: sys.stdout.write("x" * 5_000_000),
+    "many parts": lambda: sys.stdout.write("[" * 200_000 + "\n"),
     "many": lambda: serve([tool(f"t{n}") for n in range(500)], adds),
     "mixed": lambda: serve(MIXED, mixed),
     "nonsense": nonsense,

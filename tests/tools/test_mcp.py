@@ -72,7 +72,7 @@ def test_a_server_of_the_official_package() -> None:
 
 
 def test_bad_servers_are_named_and_the_good_one_goes_on(capfd: pytest.CaptureFixture[str]) -> None:
-    kinds = ["adds", "dies at once", "floods at once", "long line", "wrong list"]
+    kinds = ["adds", "dies at once", "floods at once", "long line", "many parts", "wrong list"]
     missing = ServerConfig("missing", "no-such-program")
     nowhere = ServerConfig("nowhere", sys.executable, cwd="/no/such/folder")
     with McpServers([*map(config, kinds), missing, nowhere]) as servers:
@@ -81,6 +81,7 @@ def test_bad_servers_are_named_and_the_good_one_goes_on(capfd: pytest.CaptureFix
             "dies_at_once": "it ended with exit code 7: Traceback: \x1b[31mout of luck",
             "floods_at_once": "it writes without end",
             "long_line": "it wrote a line of more than 4 MB",
+            "many_parts": "it wrote a message of more parts than can be read",
             "wrong_list": "its answer cannot be understood",
             "missing": "no-such-program: No such file or directory",
             "nowhere": "/no/such/folder: No such file or directory",

@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import json
 import struct
+from collections.abc import Mapping
 from dataclasses import asdict
 from functools import cache
+from hashlib import sha256
+from pathlib import Path
 
 import mlx.core as mx
 
 from qwen3_mlx.checkpoint.layout import expected_tensors
+from qwen3_mlx.checkpoint.recorded import digests
 from qwen3_mlx.evaluation.curve import Record
 from qwen3_mlx.evaluation.saved import FORMAT, Curve
 from qwen3_mlx.evaluation.setup import Setup
@@ -59,14 +63,15 @@ TEXTS = (
 
 def configs() -> list[bytes]:
     """Of networks, dense and sparse, rounded and stretched."""
-    return _written(
+    return written(
         DENSE | {"quantization": ROUNDED, "quantization_config": ROUNDED},
         SPARSE | {"rope_parameters": YARN | {"rope_theta": 1e6}},
         DENSE | {"rope_scaling": YARN, "layer_types": ["full_attention"]},
     )
 
 
-def _written(*values: dict[str, object]) -> list[bytes]:
+def written(*values: Mapping[str, object]) -> list[bytes]:
+    """Each as JSON."""
     return [json.dumps(value).encode() for value in values]
 
 
@@ -115,7 +120,7 @@ def tokenizer_configs() -> list[bytes]:
     named = [{"name": "tool_use", "template": "x"}, {"name": "default", "template": template}]
     tokens = {"eos_token": "<|im_end|>", "bos_token": None, "pad_token": {"content": "a"}}
     added = {"258": {"content": "<|endoftext|>", "special": True}}
-    return _written(
+    return written(
         tokens | {"chat_template": template, "added_tokens_decoder": added},
         tokens | {"chat_template": named},
     )
@@ -125,6 +130,45 @@ def tokenizer_configs() -> list[bytes]:
 def sentencepiece() -> bytes:
     """A small model."""
     return sentencepiece_model()
+
+
+def sentencepiece_config() -> bytes:
+    """Of a model with a control token beyond its pieces."""
+    added = {"100000": {"content": "<|im_end|>", "special": True}}
+    return json.dumps({"eos_token": "<|im_end|>", "added_tokens_decoder": added}).encode()
+
+
+def recorded(folder: Path) -> dict[str, object]:
+    """What a manifest records of the files of the folder, which are made."""
+    folder.mkdir()
+    weights, config = safetensors(), configs()[0]
+    (folder / "model.safetensors").write_bytes(weights)
+    (folder / "config.json").write_bytes(config)
+    shards = {"model.safetensors": sha256(weights).hexdigest()}
+    return digests(folder, shards, {"config.json": config})
+
+
+def ledger(job: str, digest: str) -> bytes:
+    """That of a conversion of which one shard is done."""
+    check = {"name": "a", "exact": True, "error": 0.01, "worst": 0.5, "group": [0, 1]}
+    shard = {"sha256": digest, "checks": {"a": check, "b": check | {"name": "b"}}}
+    state = {"job": job, "source": {"x": digest}, "shards": {"model.safetensors": shard}}
+    return json.dumps(state).encode()
+
+
+def listing() -> bytes:
+    """What the Hub says of a repository."""
+    config = {"rfilename": "config.json", "size": 500, "blobId": "a" * 40}
+    lfs = {"sha256": "b" * 64, "size": 10**9, "pointerSize": 135}
+    weights = {"rfilename": "model.safetensors", "size": 10**9, "blobId": "c" * 40, "lfs": lfs}
+    info: dict[str, object] = {
+        "id": "a/b",
+        "sha": "0" * 40,
+        "lastModified": "2025-04-28T00:00:00.000Z",
+        "tags": ["safetensors"],
+        "siblings": [config, weights, {"rfilename": "sub/x.json"}],
+    }
+    return json.dumps(info).encode()
 
 
 def transcript() -> bytes:
