@@ -6,11 +6,12 @@ PYTHON := $(VENV)/bin/python
 UV := $(shell command -v uv 2>/dev/null)
 PYTEST_WORKERS ?= auto
 
-.PHONY: help chat test metal lint types check format clean
+.PHONY: help chat test fuzz metal lint types check format clean
 
 help:
 	@echo "make chat    talk to the bundled model in the terminal"
 	@echo "make test    run the tests"
+	@echo "make fuzz    run every attack of docs/trust.md: hours"
 	@echo "make metal   run the tests that need an Apple GPU"
 	@echo "make lint    ruff: rules and format"
 	@echo "make types   mypy, strict"
@@ -23,6 +24,9 @@ chat: $(VENV)/.runtime
 
 test: $(VENV)/.dev
 	$(PYTHON) -m pytest --numprocesses=$(PYTEST_WORKERS) --maxprocesses=4 --dist=loadfile
+
+fuzz: $(VENV)/.dev
+	$(PYTHON) -m tests.trust
 
 metal: $(VENV)/.dev
 	$(PYTHON) -m pytest -m metal
