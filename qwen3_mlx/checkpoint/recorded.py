@@ -7,7 +7,7 @@ file that is sound in itself but another one is found here, and nowhere else.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from qwen3_mlx.checkpoint.companions import SMALL_FILES
@@ -84,10 +84,20 @@ def digest_of(path: Path) -> str:
         ModelFileError: It is no regular file, or unreadable.
     """
     digest = hashlib.sha256()
+    for block in blocks_of(path):
+        digest.update(block)
+    return digest.hexdigest()
+
+
+def blocks_of(path: Path) -> Iterator[bytes]:
+    """A file's bytes, a MiB at a time.
+
+    Raises:
+        ModelFileError: It is no regular file, or unreadable.
+    """
     with open_regular(path) as file:
         while block := file.read(BLOCK_BYTES):
-            digest.update(block)
-    return digest.hexdigest()
+            yield block
 
 
 def _is_same(path: Path, digest: str, header: str | None) -> bool:

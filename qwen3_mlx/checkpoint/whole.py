@@ -12,11 +12,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from qwen3_mlx.checkpoint.files import open_regular
 from qwen3_mlx.checkpoint.reader import resolve_inside
 from qwen3_mlx.checkpoint.recorded import (
-    BLOCK_BYTES,
     another_file,
+    blocks_of,
     check_recorded,
     record_of,
     recorded_digests,
@@ -95,12 +94,11 @@ class _Reading:
         if git:
             start = b"blob %d\0" % path.stat().st_size
             made = hashlib.sha1(start, usedforsecurity=False)
-        with open_regular(path) as file:
-            while block := file.read(BLOCK_BYTES):
-                made.update(block)
-                self.done += len(block)
-                if self.progress:
-                    self.progress(self.done, self.total)
+        for block in blocks_of(path):
+            made.update(block)
+            self.done += len(block)
+            if self.progress:
+                self.progress(self.done, self.total)
         return made.hexdigest()
 
 
