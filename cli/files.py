@@ -9,7 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from qwen3_mlx.cli.filter import clean_line
-from qwen3_mlx.errors import UsageError, read_error
+from qwen3_mlx.errors import UsageError
+from qwen3_mlx.places import read_named
 
 MAX_MEGABYTES = 16
 """Several times what fits into the longest context."""
@@ -30,7 +31,7 @@ def read_text(path: Path) -> str:
     Raises:
         UsageError: it is missing, no text, too large, or cannot be read.
     """
-    data = _read(path)
+    data = read_named(path, MAX_MEGABYTES * 10**6 + 1)
     if len(data) > MAX_MEGABYTES * 10**6:
         raise UsageError(f"{path} is larger than {MAX_MEGABYTES} MB: no model can read that much")
     try:
@@ -48,12 +49,3 @@ def not_utf8(what: str, error: UnicodeDecodeError) -> UsageError:
         f"{what} is not UTF-8 text: byte 0x{error.object[error.start]:02x}",
         hint="Convert it first, for example with iconv -t UTF-8.",
     )
-
-
-def _read(path: Path) -> bytes:
-    """The bytes of a file or a pipe, as far as they may matter."""
-    try:
-        with path.expanduser().open("rb") as file:
-            return file.read(MAX_MEGABYTES * 10**6 + 1)
-    except (OSError, RuntimeError, ValueError) as error:
-        raise read_error(path, error) from error

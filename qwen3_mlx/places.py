@@ -1,6 +1,7 @@
-"""Where a person's own files are: the folders of the XDG Base Directory Specification.
+"""Where a person's own files are, and how one is read that a person named.
 
-Knows four folders and the variables that move them. Does not know what is in them.
+Knows the four folders of the XDG Base Directory Specification, the variables that move them, and
+`~`. Does not know what is in the files.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import os
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from qwen3_mlx.errors import UsageError
+from qwen3_mlx.errors import UsageError, read_error
 
 Kind: TypeAlias = Literal["cache", "config", "data", "state"]
 
@@ -34,3 +35,16 @@ def own_folder(kind: Kind) -> Path:
         raise UsageError(
             f"there is no {kind} folder: {error}", hint=f"Set {variable} to one."
         ) from error
+
+
+def read_named(path: Path, most: int) -> bytes:
+    """The first `most` bytes of a file or a pipe that a person named.
+
+    Raises:
+        UsageError: It is missing, a folder, or cannot be read.
+    """
+    try:
+        with path.expanduser().open("rb") as file:
+            return file.read(most)
+    except (OSError, RuntimeError, ValueError) as error:
+        raise read_error(path, error) from error

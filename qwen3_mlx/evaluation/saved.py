@@ -12,10 +12,11 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
-from qwen3_mlx.errors import UsageError, read_error
+from qwen3_mlx.errors import UsageError
 from qwen3_mlx.evaluation.curve import Record
 from qwen3_mlx.evaluation.figures import Figures, by_category, figures
 from qwen3_mlx.evaluation.setup import Setup
+from qwen3_mlx.places import read_named
 from qwen3_mlx.strict_json import holds_too_much
 
 FORMAT = "qwen3-mlx curve 1"
@@ -80,11 +81,7 @@ def read_curve(path: Path) -> Curve:
     Raises:
         UsageError: it cannot be read, or holds something else.
     """
-    try:
-        with path.expanduser().open("rb") as file:
-            text = file.read(MAX_BYTES)
-    except (OSError, RuntimeError, ValueError) as error:
-        raise read_error(path, error) from error
+    text = read_named(path, MAX_BYTES)
     try:
         if holds_too_much(text, MAX_MARKS):
             raise ValueError("records")

@@ -10,7 +10,8 @@ import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from qwen3_mlx.errors import UsageError, read_error
+from qwen3_mlx.errors import UsageError
+from qwen3_mlx.places import read_named
 
 MAX_BYTES = 1_000_000
 SERVERS = "mcpServers"
@@ -50,11 +51,7 @@ def read_config(path: Path) -> list[ServerConfig]:
 
 
 def _document(path: Path) -> dict[str, object]:
-    try:
-        with path.expanduser().open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-    except (OSError, RuntimeError, ValueError) as error:
-        raise read_error(path, error) from error
+    data = read_named(path, MAX_BYTES + 1)
     if len(data) > MAX_BYTES:
         raise UsageError(f"{path} is larger than 1 MB: it is no list of MCP servers")
     try:
