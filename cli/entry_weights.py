@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from qwen3_mlx.cli.choices import LearningMethod, PruningMethod
-from qwen3_mlx.cli.options import AsJson, Force
+from qwen3_mlx.cli.options import AsJson, Force, NewFolder
 from qwen3_mlx.cli.terminal import Terminal
 
 
@@ -20,7 +20,7 @@ def convert(
         Path,
         typer.Argument(metavar="SRC", help="A folder, a GGUF file or a Hugging Face repository."),
     ],
-    destination: Annotated[Path, typer.Argument(metavar="DST", help="Folder to create.")],
+    destination: NewFolder,
     recipe: Annotated[
         str,
         typer.Option(
@@ -96,7 +96,7 @@ def prune(
     source: Annotated[
         Path, typer.Argument(metavar="SRC", help="A model folder or a Hugging Face repository.")
     ],
-    destination: Annotated[Path, typer.Argument(metavar="DST", help="Folder to create.")],
+    destination: NewFolder,
     keep: Annotated[
         int, typer.Option("--keep", metavar="N", help="Experts that stay in each layer.")
     ],
@@ -139,9 +139,7 @@ def pull(
     command.run(name, Terminal.of_process(), default=default)
 
 
-def models(
-    as_json: AsJson = False,
-) -> None:
+def models(as_json: AsJson = False) -> None:
     """List the models there are."""
     from qwen3_mlx.cli import models as command
 

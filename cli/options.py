@@ -284,6 +284,7 @@ ANSWERING = frozenset(
 )
 """Settings that matter where many prompts are answered together, within budgets of their own."""
 
+NewFolder: TypeAlias = Annotated[Path, typer.Argument(metavar="DST", help="Folder to create.")]
 AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 Force: TypeAlias = Annotated[bool, typer.Option("--force", help="Replace DST if it is a model.")]
 ChartFile: TypeAlias = Annotated[

@@ -21,14 +21,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.trust.tally import Tally, main
+from tests.trust.weighing import UNIT
 
 ADDRESS_SPACE = 14 << 30
 CPU_SECONDS = 7200
 """What takes longer is ended by a signal."""
 GIB = 1 << 30
 MIB = 1 << 20
-UNIT = 1 if sys.platform == "darwin" else 1024
-"""Bytes in which the system counts memory."""
 
 LONG = "long.txt"
 """A prompt of about 60,000 tokens."""
