@@ -13,10 +13,9 @@ import tomllib
 from os import PathLike, fspath
 from pathlib import Path
 
-from qwen3_mlx.checkpoint.files import shown
 from qwen3_mlx.checkpoint.quantization import BITS, GROUP_SIZES, Mode, QuantSpec
 from qwen3_mlx.convert.recipes import Recipe, Rule, find_recipe
-from qwen3_mlx.errors import UsageError
+from qwen3_mlx.errors import UsageError, shown
 
 FIELDS = {"mode", "bits", "group_size"}
 LAST = "*"

@@ -16,8 +16,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TypeAlias
 
-from qwen3_mlx.checkpoint.files import shown
-from qwen3_mlx.errors import ModelFileError, UsageError
+from qwen3_mlx.errors import ModelFileError, UsageError, shown
 from qwen3_mlx.strict_json import holds_too_much
 from qwen3_mlx.text.files import read_bytes
 from qwen3_mlx.text.pieces import Message

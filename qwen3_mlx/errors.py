@@ -1,11 +1,13 @@
 """One tree of errors: what went wrong, and what a person can do about it.
 
-Knows exit codes and hints. Does not print, does not exit, imports nothing of the project.
+Knows exit codes, hints, and how much of a value is shown. Does not print, does not exit, imports
+nothing of the project.
 """
 
 from __future__ import annotations
 
 import errno
+import reprlib
 import sys
 
 LONGEST = 3000
@@ -86,6 +88,18 @@ def _bounded(message: str, longest: int) -> str:
     if len(message) <= longest:
         return message
     return f"{message[: longest // 2]} ... {message[-longest // 3 :]}"
+
+
+def shown(value: object, limit: int = 80) -> str:
+    """A value from a file for an error message, cut at its end: a file may hold anything.
+
+    Neither all of a large one is written for that, nor all levels of a deep one, of which Python
+    cannot write as many as it can read.
+    """
+    short = reprlib.Repr()  # cuts in the middle, hence beyond the limit
+    short.maxstring = short.maxother = short.maxlong = 2 * limit
+    text = short.repr(value)
+    return text if len(text) <= limit else f"{text[: limit - 3]}..."
 
 
 def read_error(path: object, error: Exception) -> UsageError:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from qwen3_mlx.errors import LONGEST, ModelFileError, ToolError, read_error
+from qwen3_mlx.errors import LONGEST, ModelFileError, ToolError, read_error, shown
 
 
 def test_a_message_keeps_its_beginning_and_its_end() -> None:
@@ -39,3 +39,13 @@ def test_a_file_that_cannot_be_read_is_named_with_the_reason(tmp_path: Path) -> 
         assert read_error(path, raised.value).message == said
     nobody = RuntimeError("Could not determine home directory.")
     assert read_error("~x/a", nobody).message == f"~x/a cannot be read: {nobody}"
+
+
+def test_values_are_shown_short_also_those_that_python_cannot_write() -> None:
+    deep: object = 1
+    for _ in range(100_000):
+        deep = [deep]
+    assert shown(deep) == "[[[[[[[...]]]]]]]"
+    assert shown([2, 3]) == "[2, 3]"
+    assert shown("a" * 50) == f"'{'a' * 50}'"
+    assert len(shown([["b" * 1000] * 1000] * 1000, 60)) == 60

@@ -5,11 +5,10 @@ Knows links and sizes. Does not know what a file means.
 
 from __future__ import annotations
 
-import reprlib
 from pathlib import Path
 from typing import BinaryIO
 
-from qwen3_mlx.errors import ModelFileError
+from qwen3_mlx.errors import ModelFileError, shown
 from qwen3_mlx.strict_json import parse_json
 
 # The index of the largest model with its experts one by one takes 4 MB. A limit much above that
@@ -17,18 +16,6 @@ from qwen3_mlx.strict_json import parse_json
 MAX_JSON_BYTES = 8 * 2**20
 
 FETCH_AGAIN = "The file is damaged or incomplete: fetch the model again."
-
-
-def shown(value: object, limit: int = 80) -> str:
-    """A value from a file for an error message, cut short: a file may hold anything.
-
-    Neither all of a large one is written for that, nor all levels of a deep one, of which Python
-    cannot write as many as it can read.
-    """
-    short = reprlib.Repr()
-    short.maxstring = short.maxother = short.maxlong = limit
-    text = short.repr(value)
-    return text if len(text) <= limit else f"{text[: limit - 3]}..."
 
 
 def real_path(path: Path) -> Path:

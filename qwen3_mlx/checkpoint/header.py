@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from qwen3_mlx.checkpoint.files import FETCH_AGAIN, open_regular, shown
-from qwen3_mlx.errors import ModelFileError, UnsupportedModelError
+from qwen3_mlx.checkpoint.files import FETCH_AGAIN, open_regular
+from qwen3_mlx.errors import ModelFileError, UnsupportedModelError, shown
 from qwen3_mlx.strict_json import parse_json
 
 PREFIX_BYTES = 8

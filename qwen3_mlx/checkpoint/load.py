@@ -16,7 +16,6 @@ from mlx.nn.layers.quantized import quantize
 
 from qwen3_mlx.checkpoint.expert_files import ExpertFiles
 from qwen3_mlx.checkpoint.expert_streaming import stream_experts
-from qwen3_mlx.checkpoint.files import shown
 from qwen3_mlx.checkpoint.header import TensorInfo
 from qwen3_mlx.checkpoint.layout import (
     FLOATS,
@@ -29,7 +28,7 @@ from qwen3_mlx.checkpoint.layout import (
 from qwen3_mlx.checkpoint.origins import Origin, check_tensor, find_origin
 from qwen3_mlx.checkpoint.quantization import Quantization, QuantSpec
 from qwen3_mlx.checkpoint.reader import model_tensors, read_json, resolve_inside
-from qwen3_mlx.errors import ModelFileError, UsageError
+from qwen3_mlx.errors import ModelFileError, UsageError, shown
 from qwen3_mlx.model import Qwen3, Qwen3Config
 from qwen3_mlx.model.device import on_gpu
 

@@ -14,10 +14,10 @@ from typing import Literal
 
 import mlx.core as mx
 
-from qwen3_mlx.checkpoint.files import FETCH_AGAIN, shown
+from qwen3_mlx.checkpoint.files import FETCH_AGAIN
 from qwen3_mlx.checkpoint.header import TensorInfo
 from qwen3_mlx.checkpoint.layout import ExpectedTensor
-from qwen3_mlx.errors import ModelFileError
+from qwen3_mlx.errors import ModelFileError, shown
 
 STACKED = re.compile(r"(model\.layers\.\d+\.mlp\.)switch_mlp\.(gate|up|down)_proj\.weight")
 

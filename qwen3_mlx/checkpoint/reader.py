@@ -12,16 +12,9 @@ from pathlib import Path
 
 import mlx.core as mx
 
-from qwen3_mlx.checkpoint.files import (
-    FETCH_AGAIN,
-    is_there,
-    open_regular,
-    read_json,
-    real_path,
-    shown,
-)
+from qwen3_mlx.checkpoint.files import FETCH_AGAIN, is_there, open_regular, read_json, real_path
 from qwen3_mlx.checkpoint.header import ITEM_BYTES, TensorInfo, read_header
-from qwen3_mlx.errors import ModelFileError, UnsupportedModelError
+from qwen3_mlx.errors import ModelFileError, UnsupportedModelError, shown
 
 __all__ = [
     "TensorInfo",

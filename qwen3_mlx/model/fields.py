@@ -6,13 +6,10 @@ Knows how to say which field is wrong. Does not know what the fields mean.
 from __future__ import annotations
 
 import math
-import reprlib
 from collections.abc import Mapping
 
-from qwen3_mlx.errors import ModelFileError
+from qwen3_mlx.errors import ModelFileError, shown
 
-_SHORT = reprlib.Repr()  # which also goes no deeper than six levels: a file may hold a thousand
-_SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 80
 DAMAGED = "The model's config.json is damaged or was edited by hand: fetch the file again."
 
 
@@ -113,8 +110,7 @@ class Fields:
 
     def describe(self, name: str) -> str:
         """Where a field is and what it holds, cut short: a file may hold anything."""
-        shown = _SHORT.repr(self._data[name])
-        return f"{self._where}: {name} = {shown if len(shown) <= 60 else shown[:57] + '...'}"
+        return f"{self._where}: {name} = {shown(self._data[name], 60)}"
 
     def _value(self, name: str, default: object) -> object:
         value = self._data.get(name, default)

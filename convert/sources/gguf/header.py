@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from qwen3_mlx.checkpoint.files import FETCH_AGAIN, open_regular, shown
+from qwen3_mlx.checkpoint.files import FETCH_AGAIN, open_regular
 from qwen3_mlx.checkpoint.header import TensorInfo
 from qwen3_mlx.convert.sources.gguf.blocks import KINDS
-from qwen3_mlx.errors import ModelFileError, UnsupportedModelError
+from qwen3_mlx.errors import ModelFileError, UnsupportedModelError, shown
 
 MAGIC = b"GGUF"
 VERSIONS = (2, 3)
