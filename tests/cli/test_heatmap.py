@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 
 import pytest
+from rich.style import Style
 
 from qwen3_mlx.cli.heatmap import Shade, show
 from qwen3_mlx.cli.terminal import Terminal
@@ -19,6 +20,14 @@ class Screen(io.StringIO):
         return True
 
 
+@pytest.fixture
+def fresh_styles() -> None:
+    """A style of Rich keeps the codes of the first screen that it was shown on, of any test."""
+    Style.parse.cache_clear()
+    Style._add.cache_clear()
+
+
+@pytest.mark.usefixtures("fresh_styles")
 def test_texts_of_a_line_in_colour_are_filtered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.setenv("COLORTERM", "truecolor")
