@@ -155,7 +155,7 @@ def test_no_byte_of_them_reaches_the_terminal_or_the_disk(
     screen.type(" ")
     screen.wait_for("summary: It added the two.\n\n›" if show is Show.SUMMARY else "5\n\n›")
     screen.type("\x0f")  # Ctrl-O
-    screen.wait_for(f"thoughts: {show}; /thoughts window shows those to come")
+    screen.wait_for(f"thoughts: {show}; /thoughts window shows those to come\n›")
     screen.type("\x04")
     assert screen.finish() == 0
     assert MARK.encode() not in screen.raw
