@@ -21,6 +21,9 @@ MAX_MARKS = 2**20
 STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?+', re.DOTALL)
 """Up to its end, or that of the data, so that no byte is looked at twice."""
 
+PIECE = re.compile(rb'(?>[^"]*+"[^"\\]*+(?:\\.[^"\\]*+)*+"?+){1,9999}+', re.DOTALL)
+"""Some thousand strings and what is between them, so that not all of them are held at once."""
+
 HALF_A_PAIR = re.compile(rb"\\u[dD][89a-fA-F]")
 """The escape of a surrogate: half of a character outside the first 65536."""
 
@@ -37,7 +40,7 @@ def parse_json(data: bytes, where: str) -> dict[str, object]:
     Raises:
         ModelFileError: They are something else, or too many values.
     """
-    if sum(map(data.count, MARKS)) > MAX_MARKS:
+    if _marks(data) > MAX_MARKS:
         raise ModelFileError(f"{where} holds more than {MAX_MARKS} commas, colons and brackets")
     try:
         value = json.loads(
@@ -57,10 +60,19 @@ def holds_too_much(data: bytes, most: int = MAX_MARKS) -> bool:
 
     A million of them take half a second to a second to parse.
     """
-    if sum(map(data.count, MARKS)) <= most:
+    if _marks(data) <= most:
         return False
-    outside = STRING.sub(b"", data)
-    return sum(map(outside.count, MARKS)) > most
+    outside = end = 0
+    while piece := PIECE.match(data, end):
+        outside += _marks(STRING.sub(b"", piece[0]))
+        end = piece.end()
+        if outside > most:
+            return True
+    return outside + _marks(data[end:]) > most
+
+
+def _marks(data: bytes) -> int:
+    return sum(map(data.count, MARKS))
 
 
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:

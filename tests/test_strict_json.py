@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 
 import pytest
 from hypothesis import given
@@ -80,6 +81,23 @@ def emptied(value: object) -> object:
     if isinstance(value, list):
         return [emptied(inner) for inner in value]
     return "x" if isinstance(value, str) else value
+
+
+def test_not_all_strings_are_held_at_once() -> None:
+    """There are three million of them, and 60 bytes a piece would be 180 MB."""
+    data = b'{"a":' * 3_000_000
+    tracemalloc.start()
+    try:
+        assert holds_too_much(data)
+        assert tracemalloc.get_traced_memory()[1] < 10 * 10**6
+    finally:
+        tracemalloc.stop()
+
+
+def test_pieces_of_some_thousand_strings_are_counted_alike() -> None:
+    data = b"[" + b",".join([b'"a,[{:", "\\",", [1]'] * 7_000) + b"]"
+    assert not holds_too_much(data, marks := 7_000 * 4)
+    assert holds_too_much(data, marks - 1)
 
 
 def test_a_string_without_its_end_is_looked_through_once() -> None:
