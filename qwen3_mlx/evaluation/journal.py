@@ -14,11 +14,16 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from io import FileIO
 from pathlib import Path
+from typing import Any
 
 from qwen3_mlx.errors import UsageError, write_error
 from qwen3_mlx.evaluation.curve import Record
 from qwen3_mlx.evaluation.saved import FORMAT, record_of, setup_of
 from qwen3_mlx.evaluation.setup import Setup
+from qwen3_mlx.strict_json import holds_too_much
+
+MAX_MARKS = 2**16
+"""Commas, colons and brackets of a line: for some 2,700 budgets, of which each takes some 24."""
 
 
 class Journal:
@@ -105,7 +110,7 @@ def _lock(file: FileIO, path: Path) -> None:
 
 def _read(path: Path, lines: Sequence[bytes], setup: Setup) -> dict[str, tuple[Record, ...]]:
     try:
-        head, *tasks = (json.loads(line) for line in lines)
+        head, *tasks = map(_value, lines)
         if head["format"] != FORMAT:
             raise ValueError("format")
         found = setup_of(head["setup"])
@@ -120,6 +125,12 @@ def _read(path: Path, lines: Sequence[bytes], setup: Setup) -> dict[str, tuple[R
     if any(tuple(record.budget for record in task) != setup.budgets for task in records):
         raise UsageError(f"{path} is damaged", hint="Remove it to begin anew.")
     return done
+
+
+def _value(line: bytes) -> Any:
+    if holds_too_much(line, MAX_MARKS):
+        raise ValueError("budgets")
+    return json.loads(line)
 
 
 def _whole_lines(path: Path, file: FileIO) -> list[bytes]:

@@ -176,6 +176,18 @@ def test_a_full_disk_is_named_and_the_next_run_goes_on(path: Path) -> None:
         assert journal.records == {"1": records("1"), "2": records("2")}
 
 
+def test_a_line_of_more_parts_than_budgets_is_not_parsed(path: Path) -> None:
+    with open_journal(path, SETUP):
+        pass
+    with path.open("ab") as file:
+        file.write(b"[" + b"[]," * 40_000 + b"1]\n")
+    with (
+        pytest.raises(UsageError, match="is no part of a curve that this version can read"),
+        open_journal(path, SETUP),
+    ):
+        pytest.fail("it was read")
+
+
 def test_a_journal_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     path = tmp_path / "no" / "curve.json.partial"
     with (
