@@ -16,10 +16,13 @@ from qwen3_mlx.evaluation.numbers import as_number, last_number
 from qwen3_mlx.evaluation.pattern import found
 from qwen3_mlx.evaluation.task import Compare, Task
 
+LONGEST = 2**20
+"""Characters of an answer that is looked at: several times what the longest context holds."""
+
 
 def is_right(task: Task, answer: str) -> bool:
-    """Whether a model's answer, without its thoughts, is right."""
-    return _RULES[task.compare](task, answer)
+    """Whether a model's answer, without its thoughts, is right; one without end is not."""
+    return len(answer) <= LONGEST and _RULES[task.compare](task, answer)
 
 
 def exact(task: Task, answer: str) -> bool:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from qwen3_mlx.evaluation.latex import final_formula, last_boxed, same_formula
 from qwen3_mlx.evaluation.letters import chosen_letter
-from qwen3_mlx.evaluation.scoring import is_right
+from qwen3_mlx.evaluation.scoring import LONGEST, is_right
 from qwen3_mlx.evaluation.task import Compare, Task
 
 
@@ -111,6 +111,12 @@ def test_without_a_box_the_end_of_an_answer_counts() -> None:
     assert final_formula("We get $x=2$ and then $y=3$.") == "y=3"
     assert final_formula("Sum them.\nThe answer is: 5") == "5"
     assert final_formula("") == ""
+
+
+def test_an_answer_without_end_is_not_right() -> None:
+    task = Task("1", "?", ("5",), Compare.CONTAINS)
+    assert is_right(task, "5" + " " * (LONGEST - 1))
+    assert not is_right(task, "5" + " " * LONGEST)
 
 
 def test_a_long_line_is_looked_through_once() -> None:
