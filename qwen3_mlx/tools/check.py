@@ -7,6 +7,7 @@ know functions or schemas.
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping
 from types import NoneType
 from typing import Any, get_args, get_origin, is_typeddict
@@ -83,7 +84,7 @@ def _plain(value: object, hint: object, name: str) -> object:
     """Whole numbers are numbers, and numbers without a fraction are whole."""
     if type(value) is hint:
         return value
-    if hint is float and type(value) is int:
+    if hint is float and type(value) is int and abs(value) <= sys.float_info.max:
         return float(value)
     if hint is int and type(value) is float and value.is_integer():
         return int(value)

@@ -131,6 +131,8 @@ def test_type_hints_become_schemas(hint: Any, schema: object) -> None:
         (float, 3, "3.0"),
         (float, " 2.5", "2.5"),
         (float, "nan", None),
+        (float, 10**400, None),
+        (float, {"a": [[[]]]}, None),
         (bool, "True", "true"),
         (bool, 1, None),
         (str, "3", "3"),
