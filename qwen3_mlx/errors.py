@@ -28,7 +28,7 @@ class Qwen3Error(Exception):
     longest = LONGEST
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
-        self.message = _bounded(message, self.longest)
+        self.message = bounded(message, self.longest)
         super().__init__(self.message)
         self.hint = hint
 
@@ -83,7 +83,7 @@ class ToolError(Qwen3Error):
     longest = sys.maxsize
 
 
-def _bounded(message: str, longest: int) -> str:
+def bounded(message: str, longest: int = LONGEST) -> str:
     """A message with its beginning and its end, which say where and what."""
     if len(message) <= longest:
         return message

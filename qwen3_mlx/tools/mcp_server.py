@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from mcp import Client, MCPError
 from mcp_types import CallToolResult, Tool
 
-from qwen3_mlx.errors import ToolError
+from qwen3_mlx.errors import ToolError, bounded
 from qwen3_mlx.tools.background import Background
 from qwen3_mlx.tools.mcp_config import ServerConfig
 from qwen3_mlx.tools.mcp_transport import StdioTransport
@@ -117,7 +117,11 @@ def _too_late(seconds: float) -> str:
 
 
 def _reason(error: BaseException | None) -> str:
-    """What a person should know of an error of the client."""
+    """What a person should know of an error of the client, however much the server made it say."""
+    return bounded(_said_by(error))
+
+
+def _said_by(error: BaseException | None) -> str:
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     match error:

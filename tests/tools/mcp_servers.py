@@ -36,11 +36,15 @@ def text(words: str, **more: object) -> dict[str, object]:
     return {"content": [{"type": "text", "text": words}], **more}
 
 
-def serve(tools: list[dict[str, object]], call: Callable[[dict[str, object]], object]) -> None:
+def serve(
+    tools: list[dict[str, object]],
+    call: Callable[[dict[str, object]], object],
+    version: str = "2025-06-18",
+) -> None:
     """Answers requests until the input is closed; `call` makes the results of calls."""
     info = {"name": "by hand", "version": "1"}
     hello = {
-        "protocolVersion": "2025-06-18",
+        "protocolVersion": version,
         "capabilities": {"tools": {}},
         "serverInfo": info,
     }
@@ -151,6 +155,7 @@ KINDS: dict[str, Callable[[], object]] = {
     "nonsense": nonsense,
     "official": official,
     "sleeps": lambda: serve([tool("sleeps"), ADD], sleeps),
+    "wordy version": lambda: serve([ADD], adds, version="2" * 9000),
     "wordy": lambda: serve([tool("wordy", "x" * 30_000), tool("brief")], adds),
     "wrong list": lambda: serve([{"name": 5}], adds),
 }

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from qwen3_mlx.errors import ToolError
+from qwen3_mlx.errors import LONGEST, ToolError
 from qwen3_mlx.tools import mcp_server, mcp_transport
 from qwen3_mlx.tools.mcp import McpServers, unique_names
 from qwen3_mlx.tools.mcp_config import ServerConfig
@@ -95,6 +95,13 @@ def test_a_server_that_speaks_something_else() -> None:
     with McpServers([config("nonsense")], seconds=0.5) as servers:
         (server,) = servers.servers
         assert server.trouble == 'it did not answer within 0.5 s; it said: "hello"'
+
+
+def test_what_a_server_makes_the_client_say_is_shortened() -> None:
+    with McpServers([config("wordy version")]) as servers:
+        (server,) = servers.servers
+        assert server.trouble.startswith("RuntimeError: Unsupported protocol version")
+        assert len(server.trouble) < LONGEST
 
 
 def test_a_server_that_dies_in_a_call(capfd: pytest.CaptureFixture[str]) -> None:
