@@ -5,7 +5,8 @@
 So many turns with a network that follows a script, and a fortieth of them with the bundled model,
 each in a process of its own that does nothing else; see `long_played`. Afterwards a second, naive
 chat takes the same lines: what was saved must be its messages exactly, what was refused must be
-what it refuses, and after the last turn the process must hold what it held after a tenth of them.
+what it refuses, and after the last turn the process must hold what it held after half of them: what
+fills at first, and then no more, is no leak.
 """
 
 from __future__ import annotations
@@ -37,6 +38,8 @@ SHARE = 40
 
 KINDS = ("scripted", "tiny")
 GROWTH = 0.05
+WEIGHED = 4
+"""Times: after a fifth of each of the two chats, and at its end."""
 PLAYER = "tests.trust.long_played"
 TRANSCRIPT = "another transcript"
 REFUSED = "refused otherwise"
@@ -116,9 +119,9 @@ def take(trial: Trial, number: int, chat: PlainChat, record: Record) -> bool:
 
 def weigh(trial: Trial, weights: Sequence[Weight]) -> None:
     """What the process held, and whether it grew."""
-    if len(weights) < 2:
+    if len(weights) < WEIGHED:
         return  # it ended before
-    for outcome, what in grown(weights):
+    for outcome, what in grown(weights[1], weights[-1]):
         trial.tally.fell(outcome, f"{trial.name}: {what}")
     figures = {f"{trial.kind}: {name}": value for name, value in weighed(weights).items()}
     trial.tally.figures |= figures
@@ -185,9 +188,9 @@ def loader_of(kind: str, stop: Flag) -> Load:
     return cache(lambda name, context: load(name, context=context, offline=True))
 
 
-def grown(weights: Sequence[Weight]) -> Iterator[tuple[str, str]]:
-    """What the process holds more of at the end than after the first tenth."""
-    for name, first, last in changes(weights[0], weights[-1]):
+def grown(half: Weight, end: Weight) -> Iterator[tuple[str, str]]:
+    """What the process holds more of at the end than after half of the turns."""
+    for name, first, last in changes(half, end):
         allowed, outcome = (0.0, LEFT) if name in COUNTED else (GROWTH, MEMORY)
         if last - first > allowed * first:
             yield outcome, f"{name}: {first:,} became {last:,}"
@@ -199,10 +202,13 @@ def changes(first: Weight, last: Weight) -> Iterator[tuple[str, int, int]]:
 
 
 def weighed(weights: Sequence[Weight]) -> dict[str, str]:
-    """What the process held after a tenth of the turns, and at the end."""
+    """What the process held after a tenth of the turns, half of them, and all."""
+    tenth, half, _, end = weights
     return {
-        f"{name}, after a tenth and at the end": f"{first:,} {last:,} ({last / first - 1:+.1%})"
-        for name, first, last in changes(weights[0], weights[-1])
+        f"{name}, after a tenth, half and all": (
+            f"{early:,} {first:,} {last:,} ({last / first - 1:+.1%})"
+        )
+        for early, (name, first, last) in zip(astuple(tenth), changes(half, end), strict=True)
     }
 
 

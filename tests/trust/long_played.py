@@ -28,6 +28,7 @@ from qwen3_mlx.cli.tool_options import ToolWishes
 from qwen3_mlx.loading import load
 from tests.trust.chat_lines import CTRL_C, Entries
 from tests.trust.holding import Weight, weigh
+from tests.trust.plain_chat import VALUES
 from tests.trust.scripted import Loader
 
 CONTEXT = 512
@@ -44,7 +45,8 @@ RESET = (
         "/budget 16",
         "/system Be brief.",
     ),
-    *("/set max_tokens none", "/set temp none", "/tools off calculator"),
+    *(f"/set {name} none" for name in VALUES),
+    "/tools off calculator",
     *("Hello.", "/clear", "Hello."),
 )
 """Ends in a conversation that is the same each time."""

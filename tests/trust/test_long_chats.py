@@ -54,7 +54,7 @@ BEFORE = Weight(resident=1000, blocks=1000, active=1000, handles=4, threads=1)
     ],
 )
 def test_more_than_a_twentieth_is_growth(after: dict[str, int], outcomes: list[str]) -> None:
-    found = grown([BEFORE, replace(BEFORE, **after)])
+    found = grown(BEFORE, replace(BEFORE, **after))
     assert [outcome for outcome, _ in found] == outcomes
 
 
