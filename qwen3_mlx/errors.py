@@ -90,13 +90,21 @@ def bounded(message: str, longest: int = LONGEST) -> str:
     return f"{message[: longest // 2]} ... {message[-longest // 3 :]}"
 
 
+class _Short(reprlib.Repr):
+    def repr_int(self, x: int, level: int) -> str:
+        try:
+            return super().repr_int(x, level)
+        except ValueError:  # Python writes numbers of a few thousand digits, and no more
+            return f"a number of {x.bit_length()} bits"
+
+
 def shown(value: object, limit: int = 80) -> str:
     """A value from a file for an error message, cut at its end: a file may hold anything.
 
     Neither all of a large one is written for that, nor all levels of a deep one, of which Python
     cannot write as many as it can read.
     """
-    short = reprlib.Repr()  # cuts in the middle, hence beyond the limit
+    short = _Short()  # cuts in the middle, hence beyond the limit
     short.maxstring = short.maxother = short.maxlong = 2 * limit
     text = short.repr(value)
     return text if len(text) <= limit else f"{text[: limit - 3]}..."

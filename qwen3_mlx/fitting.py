@@ -19,6 +19,7 @@ from qwen3_mlx.memory import (
     estimate_within,
     machine_memory,
 )
+from qwen3_mlx.model.config import check_context
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +105,12 @@ class Fitting:
 
 
 def counted_tokens(checkpoint: Checkpoint, context: int | None, max_kv: int | None) -> int:
-    """The context that memory is counted for: the one that is asked for, else a usual one."""
+    """The context that memory is counted for: the one that is asked for, else a usual one.
+
+    Raises:
+        UsageError: The one that is asked for is none.
+    """
+    if context is not None:
+        check_context(context)
     tokens = context or min(USUAL_CONTEXT, checkpoint.config.context_length)
     return min(tokens, max_kv or tokens)

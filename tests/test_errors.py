@@ -49,3 +49,8 @@ def test_values_are_shown_short_also_those_that_python_cannot_write() -> None:
     assert shown([2, 3]) == "[2, 3]"
     assert shown("a" * 50) == f"'{'a' * 50}'"
     assert len(shown([["b" * 1000] * 1000] * 1000, 60)) == 60
+
+
+def test_numbers_that_python_does_not_write_are_shown_by_their_length() -> None:
+    assert shown(2**20_000) == shown(-(2**20_000)) == "a number of 20001 bits"
+    assert shown([2**20_000]) == "[a number of 20001 bits]"

@@ -5,7 +5,7 @@ Knows numbers of rows and tokens, and the model's sizes. Does not know what the 
 
 from __future__ import annotations
 
-from qwen3_mlx.errors import ModelTooLargeError, UsageError
+from qwen3_mlx.errors import ModelTooLargeError, UsageError, shown
 from qwen3_mlx.generation.thinking import ThinkingBudget
 from qwen3_mlx.memory import cache_bytes, free_memory, shown_bytes
 from qwen3_mlx.memory.activations import activation_bytes
@@ -21,7 +21,7 @@ def check_batch(model: Qwen3, size: int) -> None:
         UsageError: `size` is no whole number above 0, or the model's cache is no plain one.
     """
     if not isinstance(size, int) or isinstance(size, bool) or size < 1:
-        raise UsageError(f"batch_size is {size!r}", hint="Use a whole number, 1 or more.")
+        raise UsageError(f"batch_size is {shown(size)}", hint="Use a whole number, 1 or more.")
     if model.layer_cache is not KVCache:
         raise UsageError(
             "a batch needs whole caches, neither rounded nor sliding ones",

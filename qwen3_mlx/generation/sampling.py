@@ -16,7 +16,7 @@ from typing import NamedTuple, cast
 
 import mlx.core as mx
 
-from qwen3_mlx.errors import UsageError
+from qwen3_mlx.errors import UsageError, shown
 from qwen3_mlx.model.device import on_gpu
 
 SEED_LIMIT = 2**64
@@ -78,7 +78,9 @@ class SamplingOptions:
 
 def _require(fits: bool, name: str, value: float | None, range_: str) -> None:
     if not fits:
-        raise UsageError(f"{name} is {value}, which is out of range", hint=f"It must be {range_}.")
+        raise UsageError(
+            f"{name} is {shown(value)}, which is out of range", hint=f"It must be {range_}."
+        )
 
 
 class Seen(NamedTuple):

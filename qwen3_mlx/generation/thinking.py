@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Literal, Protocol, TypeAlias
 
-from qwen3_mlx.errors import UsageError
+from qwen3_mlx.errors import UsageError, shown
 from qwen3_mlx.events import StopThinking
 from qwen3_mlx.generation.steps import Part, Verdict
 from qwen3_mlx.text.renderer import Block
@@ -140,7 +140,7 @@ def check_budget(limit: Limit) -> int | AutoBudget | None:
     if isinstance(limit, int) and not isinstance(limit, bool) and limit >= 0:
         return limit
     raise UsageError(
-        f"the thinking budget is {limit!r}",
+        f"the thinking budget is {shown(limit)}",
         hint="Give a whole number of tokens, 0 for no thinking, None for no end, or 'auto'.",
     )
 

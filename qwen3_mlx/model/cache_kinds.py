@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from qwen3_mlx.errors import UsageError
+from qwen3_mlx.errors import UsageError, shown
 from qwen3_mlx.model.cache import KVCache
 from qwen3_mlx.model.config import Qwen3Config
 from qwen3_mlx.model.quantized_cache import BITS, GROUP_SIZES, QuantizedKVCache
@@ -40,7 +40,9 @@ def layer_cache(
 
 def _rounding(config: Qwen3Config, kv_bits: int) -> Callable[[], KVCache]:
     if kv_bits not in BITS:
-        raise UsageError(f"kv_bits is {kv_bits}", hint="Keys and values can take 4 or 8 bits.")
+        raise UsageError(
+            f"kv_bits is {shown(kv_bits)}", hint="Keys and values can take 4 or 8 bits."
+        )
     if config.head_dim % GROUP_SIZES[-1]:
         raise UsageError(
             f"this model's keys cannot be rounded: {config.head_dim} numbers are no multiple "
@@ -53,7 +55,7 @@ def _rounding(config: Qwen3Config, kv_bits: int) -> Callable[[], KVCache]:
 def _sliding(max_kv: int) -> Callable[[], KVCache]:
     if max_kv <= SINKS:
         raise UsageError(
-            f"max_kv is {max_kv}",
+            f"max_kv is {shown(max_kv)}",
             hint=f"The first {SINKS} tokens are always kept: give more, at best a thousand.",
         )
     return partial(SlidingKVCache, max_kv)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from qwen3_mlx.errors import UnsupportedModelError, UsageError
+from qwen3_mlx.errors import UnsupportedModelError, UsageError, shown
 from qwen3_mlx.model.fields import Fields
 from qwen3_mlx.model.scaling import (
     MAX_POSITIONS,
@@ -28,6 +28,10 @@ HYBRID_NATIVE = 32768
 MAX_YARN_FACTOR = 32
 
 MODEL_TYPES = ("qwen3", "qwen3_moe")
+
+
+LONGEST_CONTEXT = 10**24
+"""Tokens that no machine has memory for; the memory of fewer can still be told."""
 
 
 @dataclass(frozen=True)
@@ -109,8 +113,7 @@ class Qwen3Config:
             UsageError: ``length`` is not positive, beyond 32 times the native length, or
                 beyond what a linear scaling in the file covers.
         """
-        if length < 1:
-            raise UsageError(f"a context of {length} tokens is not possible")
+        check_context(length)
         if length <= self._reach:
             return replace(self, context=length)
         return replace(self, context=length, rope_scaling=self._yarn(length))
@@ -262,3 +265,13 @@ def _mlp_only_layers(fields: Fields, layers: int) -> tuple[int, ...]:
             raise fields.wrong("mlp_only_layers", f"must hold layer numbers below {layers}")
         numbers.append(number)
     return tuple(numbers)
+
+
+def check_context(length: int) -> None:
+    """Refuse a context that is none, whatever the model and the machine.
+
+    Raises:
+        UsageError: It is no whole number above 0, or beyond all machines.
+    """
+    if type(length) is not int or not 0 < length <= LONGEST_CONTEXT:
+        raise UsageError(f"a context of {shown(length)} tokens is not possible")

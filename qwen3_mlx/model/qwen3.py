@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import mlx.core as mx
 
-from qwen3_mlx.errors import UsageError
+from qwen3_mlx.errors import UsageError, shown
 from qwen3_mlx.model.cache import KVCache, LayerCache
 from qwen3_mlx.model.config import Qwen3Config
 from qwen3_mlx.model.layers import DecoderLayer
@@ -114,6 +114,6 @@ def check_ids(ids: Iterable[int], config: Qwen3Config) -> None:
     for token in ids:
         if not 0 <= token < config.vocab_size:
             raise UsageError(
-                f"token id {token} is outside the model's vocabulary of {config.vocab_size}",
+                f"token id {shown(token)} is outside the model's vocabulary of {config.vocab_size}",
                 hint="The tokenizer probably belongs to another model.",
             )

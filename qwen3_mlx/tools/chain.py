@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 
-from qwen3_mlx.errors import UsageError
+from qwen3_mlx.errors import UsageError, shown
 from qwen3_mlx.events import (
     AutoReport,
     Done,
@@ -58,7 +58,7 @@ class Toolbox:
 
     def __post_init__(self) -> None:
         if self.max_steps < 1:
-            raise UsageError(f"max_steps is {self.max_steps}", hint="Use 1 or more.")
+            raise UsageError(f"max_steps is {shown(self.max_steps)}", hint="Use 1 or more.")
 
 
 class Chain:
