@@ -16,7 +16,6 @@ from typing import TypeVar
 
 import mlx.core as mx
 
-from qwen3_mlx.generation import limits
 from qwen3_mlx.generation.prefix import Prefix
 from qwen3_mlx.generation.prompt import Request, Writer
 from qwen3_mlx.generation.shared import common_prefix
@@ -78,7 +77,6 @@ def read_ahead(
     if cancelled():
         return False
     ids = beginning(writer, request)
-    limits.check_prompt(len(ids), writer.context_length)
     if common_prefix(prefix.ids, ids) == len(ids):
         return True
     held = _in_any_thread(partial(prefix.recall, ids))
@@ -99,6 +97,9 @@ def beginning(writer: Writer, request: Request) -> list[int]:
 
     Args:
         request: The messages so far.
+
+    Raises:
+        ContextOverflowError: they are longer than the context.
     """
     messages = request.messages
     if messages and messages[-1].get("tool_calls"):
@@ -106,7 +107,7 @@ def beginning(writer: Writer, request: Request) -> list[int]:
     first, second = (
         writer.pieces(replace(request, messages=[*messages, question])) for question in _QUESTIONS
     )
-    return writer.tokenizer.encode_pieces(first[: common_prefix(first, second)])
+    return writer.encoded(first[: common_prefix(first, second)])
 
 
 def _in_any_thread(work: Callable[[], T]) -> T:

@@ -5,11 +5,14 @@ Knows token counts alone.
 
 from __future__ import annotations
 
-from qwen3_mlx.errors import ContextOverflowError, UsageError
+from qwen3_mlx.errors import ContextOverflowError, UsageError, shown
 from qwen3_mlx.generation.thinking import ThinkingBudget
 
 ANSWER_RESERVE = 32
 """Tokens of `max_tokens` and of the context that thinking never takes."""
+
+SOON_ENCODED = 10_000
+"""Tokens at least; of the longest tokens, these are a megabyte of text."""
 
 TAGS = 2
 """Opening and closing tag: they take room in the context, and count in no budget."""
@@ -18,7 +21,7 @@ TAGS = 2
 def check_max_tokens(max_tokens: int | None) -> None:
     """Refuse a limit that is no whole number above 0."""
     if max_tokens is not None and (isinstance(max_tokens, bool) or max_tokens < 1):
-        raise UsageError(f"max_tokens is {max_tokens}", hint="Use 1 or more.")
+        raise UsageError(f"max_tokens is {shown(max_tokens)}", hint="Use 1 or more.")
 
 
 def check_prompt(prompt_tokens: int, context_length: int) -> None:
@@ -28,11 +31,29 @@ def check_prompt(prompt_tokens: int, context_length: int) -> None:
         ContextOverflowError: with both numbers.
     """
     if prompt_tokens >= context_length:
-        raise ContextOverflowError(
-            f"the prompt has {prompt_tokens} tokens and the model's context {context_length}",
-            hint="Shorten the prompt, clear the conversation, or load the model with a larger"
-            " context.",
-        )
+        raise _too_long(str(prompt_tokens), context_length)
+
+
+def check_fewest(fewest: int, context_length: int) -> None:
+    """Refuse a prompt before it is encoded, if it cannot fit by far.
+
+    One that may be encoded in a moment is left to `check_prompt`, which knows its exact length.
+
+    Args:
+        fewest: Tokens that it has at least.
+
+    Raises:
+        ContextOverflowError: with both numbers.
+    """
+    if fewest >= max(context_length, SOON_ENCODED):
+        raise _too_long(f"at least {fewest}", context_length)
+
+
+def _too_long(tokens: str, context_length: int) -> ContextOverflowError:
+    return ContextOverflowError(
+        f"the prompt has {tokens} tokens and the model's context {context_length}",
+        hint="Shorten the prompt, clear the conversation, or load the model with a larger context.",
+    )
 
 
 def check_budget_fits(

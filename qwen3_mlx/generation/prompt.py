@@ -110,6 +110,17 @@ class Writer:
         """The prompt of a request before it becomes ids, as if there were room for all of it."""
         return self._render(request, thinking=self.may_think(request))
 
+    def encoded(self, pieces: Sequence[Piece]) -> list[int]:
+        """The ids of a prompt, or of its beginning.
+
+        Raises:
+            ContextOverflowError: they leave no room for a reply.
+        """
+        limits.check_fewest(self.tokenizer.fewest_ids(pieces), self.context_length)
+        ids = self.tokenizer.encode_pieces(pieces)
+        limits.check_prompt(len(ids), self.context_length)
+        return ids
+
     def may_think(self, request: Request) -> bool:
         """Whether there is thinking in the reply, if there is room for it."""
         able = self.template.family != "instruct"
@@ -120,8 +131,7 @@ class Writer:
 
     def _prompt(self, request: Request, *, thinking: bool) -> Prompt:
         pieces = self._render(request, thinking=thinking)
-        ids = self.tokenizer.encode_pieces(pieces)
-        limits.check_prompt(len(ids), self.context_length)
+        ids = self.encoded(pieces)
         left = self.context_length - len(ids)
         room = limits.thinking_room(left, len(self.stop_instruction), request.max_tokens)
         return Prompt(ids, thinking_block(pieces) if thinking else "closed", room, left)

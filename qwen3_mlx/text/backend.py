@@ -30,6 +30,10 @@ class Backend(Protocol):
         """Name to id of every control token."""
 
     @property
+    def longest(self) -> int | None:
+        """Bytes that an ordinary id can stand for; None where `encode` may drop some of a text."""
+
+    @property
     def run_prefix(self) -> bytes:
         """Bytes that `encode` puts before a run of text and a reader must not see."""
 

@@ -31,6 +31,7 @@ class ByteLevelBackend:
     def __init__(self, encoder: Encoder, vocab: dict[str, int], controls: dict[str, int]) -> None:
         self.controls: Mapping[str, int] = controls
         self.vocab_size = 1 + max(max(vocab.values()), max(controls.values(), default=0))
+        self.longest = max(map(len, vocab))  # a letter of the byte alphabet each
         self._encoder = encoder
 
     def encode(self, text: str) -> list[int]:

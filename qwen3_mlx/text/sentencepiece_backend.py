@@ -34,6 +34,8 @@ class SentencePieceBackend:
         added: Control tokens with ids of their own, beyond the model's pieces.
     """
 
+    longest = None  # a model's own rules may drop spaces
+
     def __init__(self, processor: SentencePieceProcessor, added: Mapping[str, int]) -> None:
         self._processor = processor
         self._pieces: int = processor.get_piece_size()

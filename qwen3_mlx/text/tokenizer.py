@@ -10,12 +10,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from qwen3_mlx.errors import ModelFileError, UsageError
+from qwen3_mlx.errors import ModelFileError, UsageError, shown
 from qwen3_mlx.text import backend as names
 from qwen3_mlx.text.backend import Backend
 from qwen3_mlx.text.files import read_object_if_there
 from qwen3_mlx.text.pieces import Control, Piece, Text, merge
 from qwen3_mlx.text.stream import StreamDecoder
+
+MAX_TEXT_BYTES = 8 * 10**6
+"""Of a text that is encoded at once: several times what fits into the longest context. It takes
+half a minute and 2 GB; at ten million spaces the tokenizers library panics."""
+
+NORMAL_FORM = 4
+"""A normal form of Unicode makes a text at most so many times shorter, in bytes of UTF-8."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,21 +59,37 @@ class Tokenizer:
         return self._backend.vocab_size
 
     def encode(self, text: str) -> list[int]:
-        """The ids of plain text; `<|im_end|>` and its like are spelled out."""
+        """The ids of plain text; `<|im_end|>` and its like are spelled out.
+
+        Raises:
+            UsageError: It is longer than `MAX_TEXT_BYTES`.
+        """
+        _check_length(text)
         return self._backend.encode(text)
 
     def encode_pieces(self, pieces: Sequence[Piece]) -> list[int]:
         """The ids of a prompt: all text between two control tokens is encoded as one string.
 
         A control token that this tokenizer does not have is written as text.
+
+        Raises:
+            UsageError: A text is longer than `MAX_TEXT_BYTES`.
         """
         ids: list[int] = []
         for piece in merge(map(self._known, pieces)):
             if isinstance(piece, Control):
                 ids.append(self.controls[piece.text])
             else:
-                ids.extend(self._backend.encode(piece.text))
+                ids.extend(self.encode(piece.text))
         return ids
+
+    def fewest_ids(self, pieces: Sequence[Piece]) -> int:
+        """A number of ids that these pieces become at least, told without encoding them."""
+        if self._backend.longest is None:
+            return 0
+        known = [*map(self._known, pieces)]
+        nbytes = sum(_normal_nbytes(piece.text) for piece in known if isinstance(piece, Text))
+        return nbytes // self._backend.longest + sum(isinstance(p, Control) for p in known)
 
     def decode(self, ids: Iterable[int]) -> str:
         """The text of the ids, control tokens by name; bytes that are no UTF-8 become U+FFFD.
@@ -88,7 +111,9 @@ class Tokenizer:
             UsageError: The id is outside the vocabulary.
         """
         if not 0 <= token < self.vocab_size:
-            raise UsageError(f"token id {token} is outside the vocabulary of {self.vocab_size}")
+            raise UsageError(
+                f"token id {shown(token)} is outside the vocabulary of {self.vocab_size}"
+            )
         control = self._control_bytes.get(token)
         return self._backend.token_bytes(token) if control is None else control
 
@@ -166,6 +191,24 @@ def _listed_eos_ids(path: Path, vocab_size: int) -> set[int]:
         if type(token) is not int or not 0 <= token < vocab_size:
             raise ModelFileError(f"{path}: eos_token_id {token!r:.40} is no id of the tokenizer")
     return set(ids)
+
+
+def _check_length(text: str) -> None:
+    if _nbytes(text) > MAX_TEXT_BYTES:
+        raise UsageError(
+            f"a text of {_nbytes(text):,} bytes is too long for a tokenizer",
+            hint=f"Give it in parts of at most {MAX_TEXT_BYTES // 10**6} MB.",
+        )
+
+
+def _nbytes(text: str) -> int:
+    """Of UTF-8; half of a surrogate pair takes as many as the character that replaces it."""
+    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+
+
+def _normal_nbytes(text: str) -> int:
+    """So many, or more, once the text is in its normal form."""
+    return len(text) if text.isascii() else _nbytes(text) // NORMAL_FORM
 
 
 def _control_tokens(controls: Mapping[str, int]) -> ControlTokens:

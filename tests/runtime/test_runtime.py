@@ -21,12 +21,16 @@ from qwen3_mlx.errors import (
     ModelNotFoundError,
     ModelTooLargeError,
     UsageError,
+    shown,
 )
 from qwen3_mlx.generation.limits import ANSWER_RESERVE
 from qwen3_mlx.loading import load
 from qwen3_mlx.model.qwen3 import Qwen3
 from qwen3_mlx.runtime import LLM
 from qwen3_mlx.text.pieces import Message
+
+HUGE = 10**5000
+"""More digits than Python writes."""
 
 
 @pytest.fixture
@@ -192,6 +196,22 @@ def test_stream_ids_ends_with_the_context(llm: LLM) -> None:
     assert len(list(llm.stream_ids([1] * 2040, max_tokens=64))) == 8
 
 
+def test_a_prompt_that_cannot_fit_is_refused_before_it_is_encoded(
+    llm: LLM, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoded: list[str] = []
+    encode = llm.tokenizer.encode
+
+    def watched(text: str) -> list[int]:
+        encoded.append(text)
+        return encode(text)
+
+    monkeypatch.setattr(llm.tokenizer, "encode", watched)
+    with pytest.raises(ContextOverflowError, match=r"has at least \d+ tokens .* context 2048"):
+        llm.generate("seven " * 700_000)
+    assert max(map(len, encoded), default=0) < 1000
+
+
 @pytest.mark.parametrize("ids", [[], [-1], [10**6]])
 def test_stream_ids_refuses_ids_it_cannot_continue(llm: LLM, ids: list[int]) -> None:
     with pytest.raises(UsageError):
@@ -225,6 +245,20 @@ def test_a_conversation_runs_in_another_thread(llm: LLM) -> None:
     chat.clear()
     answers.append(chat.send("Hi").answer)
     assert answers == [answers[0]] * 3
+
+
+@pytest.mark.parametrize("context", [0, -HUGE, HUGE, float("nan"), True], ids=shown)
+def test_what_is_no_context_is_refused(checkpoint: Path, context: Any) -> None:
+    with pytest.raises(UsageError, match=r"a context of .* tokens is not possible"):
+        load(str(checkpoint), context=context)
+
+
+@pytest.mark.parametrize(
+    "given", [{"seed": HUGE}, {"max_tokens": -HUGE}, {"budget": -HUGE}, {"max_steps": -HUGE}]
+)
+def test_numbers_of_any_length_are_refused_in_words(llm: LLM, given: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match="is a number of 16610 bits"):
+        llm.generate("Hi", **given)
 
 
 def test_a_longer_context_turns_yarn_on(checkpoint: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -12,7 +13,7 @@ from tokenizers import Tokenizer as Library
 
 from qwen3_mlx.errors import ModelFileError, UsageError
 from qwen3_mlx.text.pieces import Control, Piece, Text, merge, plain, split
-from qwen3_mlx.text.tokenizer import Tokenizer, load_tokenizer
+from qwen3_mlx.text.tokenizer import MAX_TEXT_BYTES, NORMAL_FORM, Tokenizer, load_tokenizer
 
 Edit: TypeAlias = Callable[[str, Callable[[Any], object]], None]
 
@@ -107,6 +108,41 @@ def test_an_unused_id_has_no_text(directory: Path, edit: Edit) -> None:
     tokenizer = load_tokenizer(directory)
     assert tokenizer.vocab_size == 701
     assert tokenizer.decode([650]) == ""
+
+
+@given(text=st.text() | st.text("aé e\u0301 7\n", min_size=20))
+def test_no_text_has_fewer_ids_than_are_told_without_encoding(
+    tokenizer: Tokenizer, text: str
+) -> None:
+    pieces: list[Piece] = [Control("<|im_start|>"), Text(text), Control("<|no such|>")]
+    assert tokenizer.fewest_ids(pieces) <= len(tokenizer.encode_pieces(pieces))
+
+
+def test_the_fewest_ids_of_a_text_are_those_of_the_longest_token(tokenizer: Tokenizer) -> None:
+    longest = max(len(tokenizer.token_bytes(i)) for i in range(tokenizer.vocab_size - 26))
+    text = "7" * (100 * longest)
+    assert tokenizer.fewest_ids([Control("<|im_end|>"), Text(text)]) == 101
+
+
+def test_normal_forms_make_no_text_more_than_four_times_shorter() -> None:
+    # What composes to a character: those of its full decomposition, each written at its longest.
+    characters = [chr(i) for i in range(sys.maxunicode + 1) if not 0xD800 <= i <= 0xDFFF]
+    longest: dict[str, int] = {}
+    for character in characters:
+        plain_form = normalize("NFKD", character)
+        longest[plain_form] = max(longest.get(plain_form, 0), len(character.encode()))
+    for character in characters:
+        written = sum(longest.get(part, 4) for part in normalize("NFD", character))
+        assert written <= NORMAL_FORM * len(character.encode()), hex(ord(character))
+
+
+def test_a_text_that_no_context_holds_is_refused_before_it_is_encoded(
+    tokenizer: Tokenizer,
+) -> None:
+    with pytest.raises(UsageError, match="a text of 8,000,001 bytes is too long"):
+        tokenizer.encode(" " * (MAX_TEXT_BYTES + 1))
+    with pytest.raises(UsageError, match="a text of 8,000,001 bytes is too long"):
+        tokenizer.encode_pieces([Control("<|im_end|>"), Text("\u00e9" * 4_000_000 + "7")])
 
 
 def test_lone_surrogates_become_the_replacement_character(tokenizer: Tokenizer) -> None:
