@@ -17,7 +17,7 @@ from qwen3_mlx.cli import wording
 from qwen3_mlx.cli.calls import Calls
 from qwen3_mlx.cli.choices import Show
 from qwen3_mlx.cli.cover import Cover, errors_covered
-from qwen3_mlx.cli.files import attached, not_utf8
+from qwen3_mlx.cli.files import attached, joined, read_piped
 from qwen3_mlx.cli.interrupt import stop_on_interrupt
 from qwen3_mlx.cli.jsonl import event_line, reply_object
 from qwen3_mlx.cli.keyboard import listening
@@ -171,19 +171,17 @@ def _sum_up(
 
 
 def _question(typed: str, files: Sequence[Path], terminal: Terminal) -> str:
-    text = "\n\n".join(filter(None, (*map(attached, files), _piped(terminal), typed)))
+    text = joined(_parts(typed, files, terminal))
     if not text:
         raise UsageError("there is nothing to ask", hint='Try: qwen3-mlx ask "What is 2 + 3?"')
     return text
 
 
-def _piped(terminal: Terminal) -> str:
-    if terminal.stdin.isatty():
-        return ""
-    try:
-        return terminal.stdin.read().strip("\n")
-    except UnicodeDecodeError as error:
-        raise not_utf8("the piped input", error) from error
+def _parts(typed: str, files: Sequence[Path], terminal: Terminal) -> Iterator[str]:
+    yield from map(attached, files)
+    if not terminal.stdin.isatty():
+        yield read_piped(terminal.stdin).strip("\n")
+    yield typed
 
 
 def _swallow(_text: str) -> None:

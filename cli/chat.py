@@ -21,6 +21,7 @@ from qwen3_mlx.cli.completion import completions
 from qwen3_mlx.cli.cover import Cover
 from qwen3_mlx.cli.dial import own_budget
 from qwen3_mlx.cli.editor import Desk, LineSource, line_source
+from qwen3_mlx.cli.files import joined
 from qwen3_mlx.cli.filter import clean_line
 from qwen3_mlx.cli.history import NAME, TypedLines
 from qwen3_mlx.cli.interrupt import Presses, stop_on_interrupt
@@ -157,7 +158,12 @@ class Chat:
         self._line = text
 
     def attach(self, text: str) -> None:
-        """Puts `text` before the next message."""
+        """Puts `text` before the next message.
+
+        Raises:
+            UsageError: with what is there already it is too large for a message.
+        """
+        joined([*self._attached, text])
         self._attached.append(text)
 
     def detach(self) -> None:
@@ -170,7 +176,7 @@ class Chat:
         Raises:
             Qwen3Error: the turn failed, and is taken back.
         """
-        whole = "\n\n".join([*self._attached, text])
+        whole = joined([*self._attached, text])
         if self._say(whole, f"{self._switches}\n{text}".strip("\n")):
             self.detach()
 

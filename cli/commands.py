@@ -29,6 +29,9 @@ KEYS = (
     ("Ctrl-D", "leave"),
 )
 
+LONGEST_NAME = 80
+"""Of a command that there is not: so much of it is looked at."""
+
 
 def is_command(line: str) -> bool:
     """Whether the line is for us and not for the model."""
@@ -54,11 +57,11 @@ def _find(name: str) -> Command:
     by_name = {word: command for command in COMMANDS for word in (command.name, *command.aliases)}
     if name.lower() in by_name:
         return by_name[name.lower()]
-    near = difflib.get_close_matches(name.lower(), by_name, n=1)
+    near = difflib.get_close_matches(name.lower()[:LONGEST_NAME], by_name, n=1)
     hint = f"Did you mean /{near[0]}?" if near else "/help lists the commands."
     raise UsageError(
         f"there is no command /{name}",
-        hint=f"{hint} To say it to the model, write //{name}.",
+        hint=f"{hint} To say it to the model, write //{name[:LONGEST_NAME]}.",
     )
 
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 import importlib
 import re
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from qwen3_mlx.cli.files import not_utf8
+from qwen3_mlx.cli.files import check_piped, read_piped_line
 from qwen3_mlx.cli.filter import clean_line, uncovered
 from qwen3_mlx.cli.history import TypedLines
 from qwen3_mlx.cli.terminal import PROMPT, Terminal
@@ -127,27 +127,26 @@ class PipedLines:
         """See `LineSource`; what the line should begin with is shown before it.
 
         Raises:
-            UsageError: the input is not UTF-8 text.
+            UsageError: the input is not UTF-8 text, or too large for a message.
         """
         if text:
             self._terminal.aside(f"to be written anew: {text}")
         self._terminal.prompt()
-        lines = [self._line()]
-        while is_open("\n".join(lines)):
-            try:
-                lines.append(self._line())
-            except EOFError:
-                break
-        return unquoted("\n".join(lines))
-
-    def _line(self) -> str:
-        try:
-            line = self._stdin.readline()
-        except UnicodeDecodeError as error:
-            raise not_utf8("the piped input", error) from error
+        line = read_piped_line(self._stdin)
         if not line:
             raise EOFError
-        return line.rstrip("\n")
+        if is_open(line):
+            line += "".join(self._quoted(len(line)))
+        return unquoted(line.removesuffix("\n"))
+
+    def _quoted(self, size: int) -> Iterator[str]:
+        """The lines up to the one that closes triple quotes, after so many characters."""
+        while line := read_piped_line(self._stdin):
+            size += len(line)
+            check_piped(size)
+            yield line
+            if line.rstrip().endswith(QUOTES):
+                return
 
 
 def is_open(text: str) -> bool:

@@ -6,14 +6,17 @@ no switch: whoever sends the message says which part of it was typed.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import TextIO
 
 from qwen3_mlx.cli.filter import clean_line
 from qwen3_mlx.errors import UsageError
 from qwen3_mlx.places import read_named
 
-MAX_MEGABYTES = 16
-"""Several times what fits into the longest context."""
+MOST = 16 * 10**6
+"""Bytes of a file, characters of piped input, and of all that goes into one message: several times
+what fits into the longest context."""
 
 
 def attached(path: Path) -> str:
@@ -31,9 +34,9 @@ def read_text(path: Path) -> str:
     Raises:
         UsageError: it is missing, no text, too large, or cannot be read.
     """
-    data = read_named(path, MAX_MEGABYTES * 10**6 + 1)
-    if len(data) > MAX_MEGABYTES * 10**6:
-        raise UsageError(f"{path} is larger than {MAX_MEGABYTES} MB: no model can read that much")
+    data = read_named(path, MOST + 1)
+    if len(data) > MOST:
+        raise _too_much(f"{path} is")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -41,6 +44,55 @@ def read_text(path: Path) -> str:
     if "\0" in text:
         raise UsageError(f"{path} is not text: it holds zero bytes")
     return text.replace("\r\n", "\n").strip("\n")
+
+
+def joined(parts: Iterable[str]) -> str:
+    """The parts of a message that are not empty, with an empty line between them.
+
+    Raises:
+        UsageError: together they are too large; what comes after them was not asked for.
+    """
+    found: list[str] = []
+    left = MOST
+    for part in filter(None, parts):
+        left -= len(part)
+        if left < 0:
+            raise _too_much("the files and the question are together")
+        found.append(part)
+    return "\n\n".join(found)
+
+
+def read_piped(stdin: TextIO) -> str:
+    """All that is piped in.
+
+    Raises:
+        UsageError: it is no text, or too large, also where it never ends.
+    """
+    return _piped(stdin.read)
+
+
+def read_piped_line(stdin: TextIO) -> str:
+    """A line with its end, or nothing; errors as of `read_piped`."""
+    return _piped(stdin.readline)
+
+
+def _piped(read: Callable[[int], str]) -> str:
+    try:
+        text = read(MOST + 1)
+    except UnicodeDecodeError as error:
+        raise not_utf8("the piped input", error) from error
+    check_piped(len(text))
+    return text
+
+
+def check_piped(characters: int) -> None:
+    """Refuse piped input for one message that is too large."""
+    if characters > MOST:
+        raise _too_much("the piped input is")
+
+
+def _too_much(what: str) -> UsageError:
+    return UsageError(f"{what} larger than {MOST // 10**6} MB: no model can read that much")
 
 
 def not_utf8(what: str, error: UnicodeDecodeError) -> UsageError:

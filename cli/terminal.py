@@ -234,7 +234,9 @@ def _is_screen(stream: TextIO) -> bool:
 def _text_input(stream: TextIO | None) -> TextIO:
     """The stream; what is piped into it is read as UTF-8, wherever we run."""
     if isinstance(stream, io.TextIOWrapper) and not stream.isatty():
-        stream.reconfigure(encoding="utf-8", errors="strict")
+        as_it_is = (stream.encoding, stream.errors) == ("utf-8", "strict")
+        if not as_it_is:  # cannot be changed any more once something was read
+            stream.reconfigure(encoding="utf-8", errors="strict")
     return _open(stream)
 
 

@@ -115,10 +115,36 @@ def test_what_no_file_can_be_called_is_refused() -> None:
 
 
 def test_what_no_model_could_read_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "MAX_MEGABYTES", 1)
+    monkeypatch.setattr(files, "MOST", 10**6)
     Path("a.txt").write_bytes(b"x" * 10**6)
     assert len(read_text(Path("a.txt"))) == 10**6
     with Path("a.txt").open("ab") as file:
         file.write(b"x")
     with pytest.raises(UsageError, match=r"a\.txt is larger than 1 MB"):
         read_text(Path("a.txt"))
+
+
+def test_piped_input_without_end_is_refused(
+    invoke: Invoke, llm: FakeLLM, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "MOST", 10**6)
+    result = invoke("ask", "Sum?", stdin="seven\n" * 200_000)
+    assert result.exit_code == 2
+    assert result.stderr == (
+        "Error: the piped input is larger than 1 MB: no model can read that much\n"
+    )
+    assert llm.loaded == {}
+
+
+def test_files_that_are_too_large_together_are_refused_before_the_next_is_read(
+    invoke: Invoke, llm: FakeLLM, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "MOST", 10**6)
+    Path("a").write_text("seven " * 100_000)
+    given = [word for name in ("a", "a", "missing") for word in ("--file", name)]
+    result = invoke("ask", "Sum?", *given)
+    assert result.exit_code == 2
+    assert result.stderr == (
+        "Error: the files and the question are together larger than 1 MB: no model can read that"
+        " much\n"
+    )

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from qwen3_mlx.cli import files
 from qwen3_mlx.errors import ContextOverflowError, NonFiniteError
 from tests.cli.conftest import Invoke
 from tests.cli.fakes import FakeLLM, answers, stops, thinks
@@ -176,3 +179,33 @@ def test_thoughts_can_be_hidden(invoke: Invoke, llm: FakeLLM) -> None:
         "Error: 'loud' is no way to show thoughts\n"
         "Give window, full, hidden or summary, or last to read the last ones again.\n"
     )
+
+
+@pytest.mark.parametrize("stdin", ["7" * 10**6 + "\n", '"""\n' + "7\n" * 500_000])
+def test_a_message_without_end_is_refused(
+    invoke: Invoke, llm: FakeLLM, monkeypatch: pytest.MonkeyPatch, stdin: str
+) -> None:
+    monkeypatch.setattr(files, "MOST", 10**6)
+    result = invoke("chat", stdin=stdin)
+    assert result.exit_code == 2
+    assert "the piped input is larger than 1 MB" in result.stderr
+    assert llm.conversation.asked == []
+
+
+def test_files_that_are_too_large_for_a_message_together_are_not_all_taken(
+    invoke: Invoke, llm: FakeLLM, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("a").write_text(text := "7" * 600_000)
+    monkeypatch.setattr(files, "MOST", 10**6)
+    llm.enqueue(answers("7"))
+    result = invoke("chat", stdin="/file a\n/file a\nHi\n")
+    assert "the files and the question are together larger than 1 MB" in result.stderr
+    assert llm.conversation.asked == [(f"a:\n\n{text}\n\nHi", "Hi")]
+
+
+def test_an_unknown_command_of_any_length_is_answered_in_short(
+    invoke: Invoke, llm: FakeLLM
+) -> None:
+    result = invoke("chat", stdin="/" + "x" * 10**6 + "\n")
+    assert len(result.stderr) < 4000
