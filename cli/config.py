@@ -18,6 +18,7 @@ from qwen3_mlx.cli.stated import Stated
 from qwen3_mlx.errors import UsageError, write_error
 from qwen3_mlx.places import own_folder
 
+MAX_BYTES = 10**6
 ADVICE = "Correct the file or remove it."
 
 _MODEL = re.compile(
@@ -70,11 +71,15 @@ def set_model(name: str) -> Path:
 def _read(path: Path) -> str:
     """The text of the file with its line ends as they are; without a file, none."""
     try:
-        return path.read_bytes().decode("utf-8")
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+        if len(data) <= MAX_BYTES:
+            return data.decode("utf-8")
     except FileNotFoundError:
         return ""
     except (OSError, ValueError) as error:
         raise _refused(path, str(error)) from error
+    raise _refused(path, "it is larger than 1 MB: these are no settings")
 
 
 def _parsed(text: str, path: Path) -> dict[str, object]:

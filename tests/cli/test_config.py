@@ -189,3 +189,9 @@ def test_a_broken_configuration_ends_a_command_with_its_name(invoke: Invoke, llm
     assert result.stderr == (
         f"Error: {path}: model is not a string\nCorrect the file or remove it.\n"
     )
+
+
+def test_a_file_without_end_is_refused() -> None:
+    written("#" * (10**6 + 1))
+    with pytest.raises(UsageError, match="it is larger than 1 MB: these are no settings"):
+        read_config()
