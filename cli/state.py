@@ -48,8 +48,11 @@ def replace_file(path: Path, text: str) -> None:
     It is there whole, or as it was before. Half of a surrogate pair is written as JSON escapes it.
 
     Raises:
+        UsageError: It is a device or a pipe, which would be gone.
         Qwen3Error: It cannot be written.
     """
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise UsageError(f"{path} is no file that could be replaced", hint="Name another file.")
     data = text.encode("utf-8", "backslashreplace")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -13,7 +13,7 @@ from typing import NoReturn
 import pytest
 
 from qwen3_mlx.cli.state import ABANDONED, replace_file
-from qwen3_mlx.errors import Qwen3Error
+from qwen3_mlx.errors import Qwen3Error, UsageError
 
 
 def fails(code: int) -> Callable[..., NoReturn]:
@@ -73,3 +73,10 @@ def test_what_a_killed_process_left_goes_after_an_hour(
     os.utime(left, (time.time() - seconds,) * 2)
     replace_file(tmp_path / "file", "new")
     assert left.exists() is not goes
+
+
+def test_a_pipe_is_not_replaced(tmp_path: Path) -> None:
+    os.mkfifo(path := tmp_path / "pipe")
+    with pytest.raises(UsageError, match="pipe is no file that could be replaced"):
+        replace_file(path, "new")
+    assert path.is_fifo()
