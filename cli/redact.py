@@ -7,12 +7,13 @@ are, nor where they go.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING
 
-from qwen3_mlx.errors import UsageError
+from qwen3_mlx.errors import UsageError, shown
 
 if TYPE_CHECKING:
     from regex import Match, Pattern
@@ -24,6 +25,9 @@ LONGEST = 4096
 
 PATIENCE = 0.5
 """Seconds for one look at so many characters. An honest pattern needs thousandths."""
+
+OFTEN = re.compile(r"(?<!\\)\{[0-9]*,?[0-9]{6}")
+"""A part that is to repeat 100,000 times or more: `regex` writes out a fixed text so often."""
 
 
 class Redaction:
@@ -157,10 +161,13 @@ def compiled(pattern: str) -> Pattern[str]:
     """A pattern in Python's words.
 
     Raises:
-        UsageError: it is no pattern, with the place of the mistake, or it matches the empty text.
+        UsageError: it is no pattern, with the place of the mistake, it matches the empty text, or
+            it repeats a part more often than memory is to be had for.
     """
     import regex
 
+    if OFTEN.search(pattern):
+        raise UsageError(f"{shown(pattern)} is no pattern: it repeats a part too often")
     try:
         made = regex.compile(pattern, regex.MULTILINE)
     except (regex.error, OverflowError, RecursionError) as error:

@@ -114,3 +114,13 @@ def test_a_pattern_without_end_shows_nothing(monkeypatch: pytest.MonkeyPatch) ->
     with pytest.raises(UsageError, match="takes too long on this text"):
         shown += map(redactor.feed, text)
     assert "".join(shown) == ""
+
+
+@pytest.mark.parametrize("pattern", ["a{4294967294}", "a{,100000}", "a{1,100000}b"])
+def test_a_part_that_repeats_too_often_is_refused(pattern: str) -> None:
+    with pytest.raises(UsageError, match="it repeats a part too often"):
+        Redaction([pattern])
+
+
+def test_a_bracket_that_is_text_repeats_nothing() -> None:
+    assert Redaction([r"\{123456"]).text("a{123456}") == "a[redacted]}"
