@@ -5,6 +5,7 @@ Knows what to do about bad lines. Does not know formats: see `readers`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,9 @@ BUNDLED = ("demo", "calibration")
 
 SHOWN_LINES = 10
 """So many bad lines are told one by one."""
+
+MOST_BAD = 10_000
+"""A file with more bad lines is something else, and may have no end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +60,11 @@ def read_tasks(path: Path, form: Form | None = None) -> tuple[Task, ...]:
 
 
 def parse_tasks(path: Path, form: Form | None = None) -> TaskFile:
-    """As `read_tasks`, but bad lines are kept apart, not refused."""
+    """As `read_tasks`, but bad lines are kept apart, not refused.
+
+    Raises:
+        UsageError: it cannot be read, or has more bad lines than `MOST_BAD`.
+    """
     tasks: dict[str, Task] = {}
     bad: list[BadLine] = []
     left_out = 0
@@ -65,6 +73,7 @@ def parse_tasks(path: Path, form: Form | None = None) -> TaskFile:
             task = _new(read(parse_line(line), form, number), tasks)
         except LineError as error:
             bad.append(BadLine(number, str(error)))
+            _check_bad(path, bad)
             continue
         if task is None:
             left_out += 1
@@ -90,6 +99,14 @@ def refuse_bad(path: Path, file: TaskFile) -> None:
         + more,
         hint="Correct them, or run the others alone with --skip-bad.",
     )
+
+
+def _check_bad(path: Path, bad: Sequence[BadLine]) -> None:
+    if len(bad) > MOST_BAD:
+        raise UsageError(
+            f"{path} holds no tasks: more than {MOST_BAD:,} of its lines are none, the first in "
+            f"{bad[0]}"
+        )
 
 
 def refuse_empty(path: Path, file: TaskFile) -> None:

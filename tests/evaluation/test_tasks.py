@@ -10,7 +10,7 @@ import pytest
 
 from qwen3_mlx.cli.choices import TaskFormat
 from qwen3_mlx.errors import UsageError
-from qwen3_mlx.evaluation import lines
+from qwen3_mlx.evaluation import lines, tasks
 from qwen3_mlx.evaluation.readers import BOXED, LETTER, Form
 from qwen3_mlx.evaluation.task import Compare, Task, digest
 from qwen3_mlx.evaluation.tasks import BUNDLED, parse_tasks, read_tasks, task_path
@@ -245,3 +245,12 @@ def test_the_bundled_tasks_are_not_the_same() -> None:
 def test_any_other_name_is_a_path() -> None:
     assert task_path("./demo") == Path("demo")
     assert task_path("mine.jsonl") == Path("mine.jsonl")
+
+
+def test_a_file_that_is_something_else_is_not_read_to_its_end(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tasks, "MOST_BAD", 2)
+    path.write_text("one\ntwo\nthree\n")
+    with pytest.raises(UsageError, match="more than 2 of its lines are none, the first in line 1"):
+        parse_tasks(path)
