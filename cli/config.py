@@ -15,7 +15,7 @@ from typing import get_args
 from qwen3_mlx.cli.options import KINDS
 from qwen3_mlx.cli.state import replace_file
 from qwen3_mlx.cli.stated import Stated
-from qwen3_mlx.errors import UsageError, write_error
+from qwen3_mlx.errors import UsageError, shown, write_error
 from qwen3_mlx.places import own_folder
 
 MAX_BYTES = 10**6
@@ -115,7 +115,10 @@ def _text(key: str, value: object, path: Path) -> str:
     if isinstance(value, bool):
         return "on" if value else "off"
     if isinstance(value, int | float):
-        return str(value)
+        try:
+            return str(value)
+        except ValueError as error:  # thousands of digits, which TOML can write as hexadecimal
+            raise _refused(path, f"{key} is {shown(value)}") from error
     raise _refused(path, f"{key} is not a single value")
 
 

@@ -195,3 +195,9 @@ def test_a_file_without_end_is_refused() -> None:
     written("#" * (10**6 + 1))
     with pytest.raises(UsageError, match="it is larger than 1 MB: these are no settings"):
         read_config()
+
+
+def test_a_number_of_any_length_is_refused_in_words() -> None:
+    written(f"context = 0x{'f' * 90_000}")
+    with pytest.raises(UsageError, match="context is a number of 360000 bits"):
+        read_config()
