@@ -9,8 +9,9 @@ from __future__ import annotations
 import importlib
 import re
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from io import StringIO
 from typing import TYPE_CHECKING, Protocol
 
 from qwen3_mlx.cli.files import check_piped, read_piped_line
@@ -136,17 +137,19 @@ class PipedLines:
         if not line:
             raise EOFError
         if is_open(line):
-            line += "".join(self._quoted(len(line)))
+            line = self._quoted(line)
         return unquoted(line.removesuffix("\n"))
 
-    def _quoted(self, size: int) -> Iterator[str]:
-        """The lines up to the one that closes triple quotes, after so many characters."""
+    def _quoted(self, first: str) -> str:
+        """A line that opens triple quotes, and those up to the one that closes them."""
+        text = StringIO()
+        size = text.write(first)
         while line := read_piped_line(self._stdin):
-            size += len(line)
+            size += text.write(line)
             check_piped(size)
-            yield line
             if line.rstrip().endswith(QUOTES):
-                return
+                break
+        return text.getvalue()
 
 
 def is_open(text: str) -> bool:
