@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.trust import big_requests
-from tests.trust.big_requests import GIB, REQUESTS, command, desk, script, try_request
+from tests.trust.absurd import GIB, REQUESTS, Request, command, desk, script
+from tests.trust.big_requests import try_request
 from tests.trust.tally import Tally
 
 QUICK = (
@@ -17,6 +17,8 @@ QUICK = (
     "10^12 tokens of reply",
     "60,000 tokens in a chat",
     "a batch of 30,000 rows at once",
+    "gigabytes piped in",
+    "20 million emoji",
 )
 
 
@@ -47,7 +49,7 @@ def test_absurd_requests_are_refused_or_done_in_parts(folder: Path, name: str) -
 def test_what_must_not_be_is_noticed(
     folder: Path,
     monkeypatch: pytest.MonkeyPatch,
-    request_: big_requests.Request,
+    request_: Request,
     outcome: str,
 ) -> None:
     monkeypatch.setitem(REQUESTS, "forged", request_)
