@@ -130,8 +130,8 @@ def weigh(trial: Trial, weights: Sequence[Weight]) -> None:
 def differences(chat: PlainChat, record: Record) -> tuple[str, str] | None:
     """What fell and how, once the naive chat has taken the same entry."""
     errors = chat.take(record.lines, record.letters)
-    if errors != record.errors:
-        return REFUSED, f"{record.errors} errors and not {errors}"
+    if errors != len(record.errors):
+        return REFUSED, f"{record.errors} and not {errors} errors"
     if record.written is None or errors:
         return None
     budget, messages = chat.transcript()

@@ -59,7 +59,7 @@ class Record:
     Attributes:
         lines: That were typed.
         letters: Answered when the context was full.
-        errors: That were shown.
+        errors: That were shown, a line of each.
         written: What is in the file that was named, if the entry asks for one to be written.
         weight: Of the process after it, where it was weighed.
         begins: `person` or `pipe` where a chat begins.
@@ -67,7 +67,7 @@ class Record:
 
     lines: list[str]
     letters: list[str] = field(default_factory=list)
-    errors: int = 0
+    errors: list[str] = field(default_factory=list)
     written: str | None = None
     weight: Weight | None = None
     begins: str = ""
@@ -138,7 +138,8 @@ class Typist(io.StringIO):
 
     def finish(self) -> None:
         """Notes the last entry."""
-        self._record.errors = f"\n{self.asides.getvalue()}".count("\nError: ")
+        told = self.asides.getvalue().split("\n")
+        self._record.errors = [line for line in told if line.startswith("Error: ")]
         self._record.written = _written(self._record.lines[0]) if self._record.lines else None
         self._note(self._record)
 
