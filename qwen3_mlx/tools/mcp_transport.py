@@ -28,7 +28,7 @@ from qwen3_mlx.tools.mcp_config import ServerConfig
 MAX_LINE = 4_000_000
 """Bytes of one message."""
 
-MAX_MARKS = 2**17
+MAX_MARKS = 2**16
 """Commas, colons and brackets of one message outside its strings: each may take the `mcp` package
 four microseconds and half a kilobyte."""
 
