@@ -51,15 +51,19 @@ def replace_file(path: Path, text: str) -> None:
         UsageError: It is a device or a pipe, which would be gone.
         Qwen3Error: It cannot be written.
     """
-    if path.exists() and not (path.is_file() or path.is_dir()):
-        raise UsageError(f"{path} is no file that could be replaced", hint="Name another file.")
     data = text.encode("utf-8", "backslashreplace")
     try:
+        _refuse_devices(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         _remove_abandoned(path)
         _replace(path, data)
     except OSError as error:
         raise write_error(path, error, len(data)) from error
+
+
+def _refuse_devices(path: Path) -> None:
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise UsageError(f"{path} is no file that could be replaced", hint="Name another file.")
 
 
 def _replace(path: Path, data: bytes) -> None:
