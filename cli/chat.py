@@ -226,7 +226,7 @@ class Chat:
         after.messages, after.system = before.messages, before.system
         if before.budget.given:
             after.budget.set(before.budget.setting)
-        after.adjust(max_tokens=before.max_tokens, sampling=before.sampling)
+        after.max_tokens, after.sampling = before.max_tokens, before.sampling
         after.thinking = before.thinking
         self.conversation, self.model, self._settings = after, llm.name, settings
         self.llm = llm

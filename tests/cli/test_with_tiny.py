@@ -71,6 +71,14 @@ def test_chat_through_pipes_keeps_the_conversation() -> None:
     assert done.stderr.count("[thought for") == 1
 
 
+def test_another_model_takes_what_was_set_without_thinking() -> None:
+    """The budget leaves no room in so few tokens, but nothing is thought."""
+    lines = ["/thinking off", "/set max_tokens 20", "/budget 5", "/model tiny-dense", "/model"]
+    done = run("chat", stdin="\n".join(lines))
+    assert done.stderr.splitlines()[-1] == "[model: tiny-dense]"
+    assert "Error" not in done.stderr
+
+
 def test_a_newcomer_s_first_minute(screen: Screen) -> None:
     assert "is a small demonstration model" in screen.text
     assert "For a real Qwen3: qwen3-mlx pull " in screen.text
