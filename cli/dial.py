@@ -49,6 +49,7 @@ class Dial:
     def __init__(self, budget: ThinkingBudget, turned: Callable[[], None]) -> None:
         self._budget = budget
         self._turned = turned
+        self._before = 0  # thought in earlier steps of the turn, which the budget counts too
         self._used: int | None = None  # None: it is not thinking, keys do nothing
         self._chosen: int | None = None  # by a budget that sets itself
         self._entry: str | None = None
@@ -56,8 +57,11 @@ class Dial:
 
     @property
     def limit(self) -> int | None:
-        """Tokens that it stands at; None for no end."""
-        return self._chosen if self._budget.auto else self._budget.limit
+        """Tokens that the step under way may think; None for no end."""
+        if self._budget.auto:
+            return self._chosen
+        limit = self._budget.limit
+        return None if limit is None else max(0, limit - self._before)
 
     @property
     def note(self) -> str:
@@ -67,13 +71,17 @@ class Dial:
         return "" if self._entry is None else f"budget = {self._entry}_"
 
     def thought(self, used: int, limit: int | None) -> None:
-        """The model has thought this many tokens, of a limit as it is now."""
+        """The step under way has thought this many tokens, of a limit as it is now."""
         self._used, self._chosen = used, limit
 
     def close(self) -> None:
         """The thinking is over: keys do nothing from here on."""
         self._used = self._entry = None
         self._stopping = False
+
+    def step_over(self, thought: int) -> None:
+        """A step is over that thought so many tokens: the next one may think what is left."""
+        self._before += thought
 
     def press(self, key: str) -> None:
         """Does what the key says; most keys say nothing."""
@@ -96,8 +104,12 @@ class Dial:
         if limit is None or key not in {"+", "-"}:
             return False
         left = max(0, limit - used)
-        self._budget.set(used + (left * 2 if key == "+" else left // 2))
+        self._set(used + (left * 2 if key == "+" else left // 2))
         return True
+
+    def _set(self, limit: int | None) -> None:
+        """Lets the step under way think so many tokens."""
+        self._budget.set(None if limit is None else self._before + limit)
 
     def _stop(self) -> bool:
         self._stopping = True
@@ -123,4 +135,4 @@ class Dial:
             limit = parse_budget(entry).limit
         except UsageError:
             return  # half a number: the budget stays
-        self._budget.set(limit)
+        self._set(limit)

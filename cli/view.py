@@ -193,7 +193,7 @@ class TurnView:
             case ToolResult():
                 self._result(event)
             case StepDone():
-                self._go_on()
+                self._go_on(event)
             case Done():
                 self._finish(event.reply)
 
@@ -241,8 +241,10 @@ class TurnView:
         if self._calls:
             self._calls.over(event)
 
-    def _go_on(self) -> None:
+    def _go_on(self, event: StepDone) -> None:
         """The next step of a chain is read, and thinks anew."""
+        if self._dial:
+            self._dial.step_over(event.step.usage.thinking_tokens)
         self._begun = False
         self._thoughts = self._new_thoughts()
         self._thoughts.begin()

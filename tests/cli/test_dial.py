@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from qwen3_mlx.cli.dial import Dial, own_budget
 from qwen3_mlx.generation.thinking import AutoBudget, ThinkingBudget
+from qwen3_mlx.tools.budget import StepBudget
 from tests.cli.fakes import FakeConversation
 
 
@@ -73,6 +74,31 @@ def test_a_turn_of_a_budget_that_sets_itself_sets_itself_too() -> None:
         assert budget.auto == AutoBudget(check=False)
         budget.set(64)
     assert conversation.budget.auto == AutoBudget(check=False)
+
+
+@pytest.mark.parametrize(
+    ("key", "step", "turn"),
+    [
+        ("+", 414, 714),  # 202 are left: 10 + 404
+        ("-", 111, 411),
+        ("=64\r", 64, 364),
+        ("=none\r", None, None),
+    ],
+)
+def test_in_a_later_step_keys_turn_what_the_bar_shows(
+    key: str, step: int | None, turn: int | None
+) -> None:
+    """Of 512 for the turn, the first step thought 300; the second has thought 10."""
+    budget = ThinkingBudget(512)
+    dial = Dial(budget, lambda: None)
+    dial.thought(300, 512)
+    dial.step_over(300)
+    dial.thought(10, 212)
+    assert dial.limit == 212
+    for letter in key:
+        dial.press(letter)
+    assert (dial.limit, budget.limit) == (step, turn)
+    assert StepBudget(budget, used=300, over=False, chosen=None).limit == step
 
 
 def test_what_is_being_typed_is_noted() -> None:
