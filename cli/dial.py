@@ -16,7 +16,7 @@ from qwen3_mlx.errors import UsageError
 
 if TYPE_CHECKING:
     from qwen3_mlx.chat import Conversation
-    from qwen3_mlx.generation.thinking import ThinkingBudget
+    from qwen3_mlx.generation.thinking import Limit, ThinkingBudget
 
 KEYS = "+ - = budget · space answers"
 _STOP = {" ", ESCAPE}
@@ -107,9 +107,9 @@ class Dial:
         self._set(used + (left * 2 if key == "+" else left // 2))
         return True
 
-    def _set(self, limit: int | None) -> None:
+    def _set(self, limit: Limit) -> None:
         """Lets the step under way think so many tokens."""
-        self._budget.set(None if limit is None else self._before + limit)
+        self._budget.set(self._before + limit if isinstance(limit, int) else limit)
 
     def _stop(self) -> bool:
         self._stopping = True
