@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 from qwen3_mlx.cli import keeping, talking, transcripts, wording
@@ -180,13 +180,13 @@ class Chat:
         if self._say(whole, f"{self._switches}\n{text}".strip("\n")):
             self.detach()
 
-    def send_again(self, text: str, switch: str) -> bool:
-        """Says `text` again; whether the turn was kept.
+    def send_again(self, text: str, switch: str) -> None:
+        """Says `text` again.
 
         Raises:
             Qwen3Error: the turn failed, and is taken back.
         """
-        return self._say(text, self._switches or switch)
+        self._say(text, self._switches or switch)
 
     def _say(self, text: str, typed: str) -> bool:
         """Plays a turn, once there is room for it; whether it was kept."""
@@ -239,7 +239,9 @@ class Chat:
         stream = self.conversation.stream(text, typed=typed, thinking=thinking)
         events = again.watched(cover.events(stream))
         with (
+            self._taken_back_after_errors(),
             self._stopped_by_ctrl_c() as presses,
+            closing(stream),
             own_budget(self.conversation) as budget,
             TurnView(
                 self.terminal, show=self.show, budget=budget, calls=self._calls, again=again
@@ -264,6 +266,17 @@ class Chat:
             self._keep_for_the_next_time()
             self._sum_up(text, cover.reply)
         return kept
+
+    @contextmanager
+    def _taken_back_after_errors(self) -> Iterator[None]:
+        """A turn that cannot be shown to its end is not kept as far as it was."""
+        messages = len(self.conversation.messages)
+        try:
+            yield
+        except Qwen3Error:
+            if len(self.conversation.messages) > messages:
+                self.conversation.undo()
+            raise
 
     @contextmanager
     def _stopped_by_ctrl_c(self) -> Iterator[Presses]:

@@ -54,8 +54,8 @@ class Session(Protocol):
     def send(self, text: str) -> None:
         """Says `text` to the model, after what is attached."""
 
-    def send_again(self, text: str, switch: str) -> bool:
-        """Says `text` again, without what is attached; whether the turn was kept.
+    def send_again(self, text: str, switch: str) -> None:
+        """Says `text` again, without what is attached.
 
         Args:
             text: What was said.

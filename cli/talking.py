@@ -5,6 +5,7 @@ Knows what each does to a `Session`. Does not know how lines are read or answers
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
 from qwen3_mlx.cli import wording
@@ -122,13 +123,18 @@ def _regen(session: Session, _argument: str) -> None:
     before = list(session.conversation.messages)
     question = _undone(session)
     taken = before[len(session.conversation.messages) :]
-    kept = False
     try:
-        kept = session.send_again(_content(question), WORDS[question.get("thinking")])
+        session.send_again(_content(question), WORDS[question.get("thinking")])
     finally:
-        if not kept:
+        if not _asked_since(before, session.conversation.messages):
             session.conversation.messages += taken
             session.terminal.aside("the earlier answer stays")
+
+
+def _asked_since(before: Sequence[Message], now: Sequence[Message]) -> bool:
+    """Whether there is a question among the messages that was not there before."""
+    known = {*map(id, before)}
+    return any(message["role"] == "user" and id(message) not in known for message in now)
 
 
 def _undo(session: Session, _argument: str) -> None:

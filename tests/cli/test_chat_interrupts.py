@@ -14,7 +14,10 @@ from qwen3_mlx.cli.editor import LineSource
 from qwen3_mlx.cli.options import Settings
 from qwen3_mlx.cli.terminal import Terminal
 from qwen3_mlx.cli.tool_registry import ToolRegistry
+from qwen3_mlx.cli.view import TurnView
+from qwen3_mlx.errors import Qwen3Error
 from qwen3_mlx.events import AnswerDelta, Event
+from qwen3_mlx.loading import load
 from qwen3_mlx.runtime import LLM
 from tests.cli.fakes import FakeLLM
 
@@ -78,3 +81,24 @@ def test_through_a_pipe_one_press_leaves(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(llm.conversation, "undo", interrupted)
     assert chat.run() == INTERRUPTED
     assert told.getvalue() == ""
+
+
+def test_a_turn_that_cannot_be_shown_is_taken_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = io.StringIO()
+    terminal = Terminal(io.StringIO(), io.StringIO(), told)
+    source, tools = cast(LineSource, Lines("/regen", "Hello.")), ToolRegistry()
+    chat = Chat(load("tiny"), Settings(), terminal, source, keep=False, tools=tools)
+    chat.conversation.messages += [
+        {"role": "user", "content": "What is 2 + 3?"},
+        {"role": "assistant", "content": "Five."},
+    ]
+    before = list(chat.conversation.messages)
+    monkeypatch.setattr(TurnView, "show", broken)
+    chat.run()
+    assert told.getvalue().count("Error: too slow a pattern\n") == 2
+    assert chat.conversation.messages == before
+
+
+def broken(_view: TurnView, event: Event) -> None:
+    if isinstance(event, AnswerDelta):
+        raise Qwen3Error("too slow a pattern")
