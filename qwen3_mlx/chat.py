@@ -33,8 +33,7 @@ class Conversation:
 
     A turn that fails, or that is stopped before its answer has begun, is taken back; one stopped
     in its answer, or after a tool has been called, is kept as far as it came, marked
-    `"interrupted": True`. Closing the events of a
-    turn, or Ctrl-C inside them, is a stop too.
+    `"interrupted": True`. Closing the events of a turn, or Ctrl-C inside them, is a stop too.
 
     Args:
         engine: Makes the replies.
@@ -211,14 +210,20 @@ class Conversation:
     def drop_oldest(self) -> bool:
         """Forget the first turn; whether there was one.
 
+        A `/think` or `/no_think` that was typed in it goes on to hold from the next one.
+
         Raises:
             UsageError: a turn is under way in another thread.
         """
         with self._between_turns():
             starts = self._turn_starts()
-            if starts:
-                del self.messages[starts[0] : (*starts, len(self.messages))[1]]
-            return bool(starts)
+            if not starts:
+                return False
+            first, *rest = (self.messages[start] for start in starts)
+            if rest and "thinking" in first:
+                rest[0].setdefault("thinking", first["thinking"])
+            del self.messages[starts[0] : (*starts, len(self.messages))[1]]
+            return True
 
     def adjust(self, *, max_tokens: int | None, sampling: SamplingArgs) -> None:
         """Change `max_tokens` and `sampling` together, or nothing.

@@ -71,6 +71,16 @@ def test_a_switch_holds_until_the_next_one_and_goes_with_its_turn(chat: Conversa
     assert thinks(chat)
 
 
+def test_a_switch_in_the_oldest_turn_outlives_it(chat: Conversation) -> None:
+    for question in ("One? /no_think", "Two?", "Three? /think", "Four?"):
+        chat.send(question)
+    chat.drop_oldest()
+    chat.undo()
+    chat.undo()
+    assert not thinks(chat)
+    assert chat.messages[1] == {"role": "user", "content": "Two?", "thinking": False}
+
+
 def test_what_was_not_typed_turns_nothing(chat: Conversation) -> None:
     chat.send("A file says /no_think. What now?", typed="What now?")
     assert thinks(chat)

@@ -108,6 +108,9 @@ class PlainTurns:
             self.clear()
         elif letter == "d" and starts:
             end = [*starts, len(self.messages)][1]
+            gone, left = self.messages[starts[0]], self.messages[end:]
+            if left and "thinking" in gone and "thinking" not in left[0]:
+                left[0]["thinking"] = gone["thinking"]
             del self.messages[starts[0] : end]
         else:
             self.outcomes.append("question forgotten")
