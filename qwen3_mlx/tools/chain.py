@@ -29,7 +29,7 @@ from qwen3_mlx.text.pieces import Message
 from qwen3_mlx.tools.account import counted, whole_reply
 from qwen3_mlx.tools.budget import StepBudget
 from qwen3_mlx.tools.history import assistant_message, interrupted, step_messages
-from qwen3_mlx.tools.run import MOST_CHARACTERS, failure, run
+from qwen3_mlx.tools.run import failure, run
 from qwen3_mlx.tools.tool import Tool
 
 MAX_STEPS = 16
@@ -38,7 +38,7 @@ MAX_STEPS = 16
 MAX_BROKEN = 2
 """Steps of one turn whose unreadable calls the model gets back."""
 
-LEAST_CHARACTERS = 200
+LEAST_TOKENS = 64
 """Of a result, however full the context is."""
 
 
@@ -181,16 +181,24 @@ class Chain:
             yield self._results[-1]
 
     def _run(self, call: ToolCall) -> ToolResult:
-        told = sum(len(result.text) for result in self._results)
-        room = (self._engine.context_length - self._prefix.used - told) // 2
         return run(
             self._toolbox.tools,
             call,
             approve=self._toolbox.approve,
             stopped=self._request.stopped,
-            most_characters=max(LEAST_CHARACTERS, min(room, MOST_CHARACTERS)),
+            fitting=self._fitting,
             clock=self._engine.clock,
         )
+
+    def _fitting(self, text: str) -> int:
+        """How many characters of a result take half of the context that is left, or less."""
+        tokenizer = self._engine.tokenizer
+        told = sum(len(tokenizer.encode(result.text)) for result in self._results)
+        room = max(LEAST_TOKENS, (self._engine.context_length - self._prefix.used - told) // 2)
+        ids = tokenizer.encode(text)
+        if len(ids) <= room:
+            return len(text)
+        return len(tokenizer.decode(ids[:room]).rstrip("\N{REPLACEMENT CHARACTER}"))  # half a one
 
     def _conclude(self, answering: Answering) -> Step:
         """The tools of a step have been called."""

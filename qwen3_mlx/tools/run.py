@@ -36,7 +36,7 @@ def run(
     *,
     approve: Callable[[ToolCall], bool] | None = None,
     stopped: Callable[[], bool] = lambda: False,
-    most_characters: int = MOST_CHARACTERS,
+    fitting: Callable[[str], int] = len,
     clock: Callable[[], float] = perf_counter,
 ) -> ToolResult:
     """Call the tool, and say what came of it; no error leaves this but those of `approve`.
@@ -46,7 +46,7 @@ def run(
         call: What the model asks for.
         approve: Asked before the call; without it, all are allowed.
         stopped: Asked meanwhile whether to wait no longer.
-        most_characters: Of the result.
+        fitting: How many characters of a text of at most `MOST_CHARACTERS` may be told.
         clock: Seconds, from any start.
     """
     tool = next((tool for tool in tools if tool.name == call.name), None)
@@ -57,20 +57,22 @@ def run(
         return ToolResult(call.name, NOT_ALLOWED, failed=True, seconds=0.0)
     before = clock()
     text, failed = _outcome(tool, call.arguments, stopped)
-    return ToolResult(call.name, shortened(text, most_characters), failed, clock() - before)
+    seconds = clock() - before
+    return ToolResult(call.name, shortened(text, fitting), failed, seconds)
 
 
 def failure(name: str, why: str) -> ToolResult:
     """The result of a call that was never made."""
-    return ToolResult(name, shortened(f"{FAILED}{why}", MOST_CHARACTERS), failed=True, seconds=0.0)
+    return ToolResult(name, shortened(f"{FAILED}{why}"), failed=True, seconds=0.0)
 
 
-def shortened(text: str, most: int) -> str:
-    """The first `most` characters, and how many there were if that is not all.
+def shortened(text: str, fitting: Callable[[str], int] = len) -> str:
+    """As many of the first characters as fit, and how many there were if that is not all.
 
     Half of a surrogate pair, which no file could hold, becomes a question mark.
     """
     text = text.encode("utf-8", "replace").decode("utf-8")
+    most = fitting(text[:MOST_CHARACTERS])
     if len(text) <= most:
         return text
     return f"{text[:most]}\n[cut here: the first {most} of {len(text)} characters]"

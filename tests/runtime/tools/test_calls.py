@@ -52,17 +52,19 @@ def test_a_tool_that_hangs_does_not_hang_the_turn(chat: Begin, script: ChainScri
     assert reply_of(events).answer == "Too slow."
 
 
+@pytest.mark.parametrize("letter", ["x", "漢", "\N{SLIGHTLY SMILING FACE}"])
 def test_a_result_takes_at_most_half_of_the_context_that_is_left(
-    chat: Begin, script: ChainScript
+    chat: Begin, script: ChainScript, tokenizer: Tokenizer, letter: str
 ) -> None:
-    long = Tool("long", "", {"type": "object"}, lambda _: "x" * 100_000)
+    long = Tool("long", "", {"type": "object"}, lambda _: letter * 100_000)
     script.tell_steps((None, call("long")), (None, "Read."))
     reply = chat(tools=[long]).send("Go")
     text = reply.steps[0].results[0].text
-    size = len(text.partition("\n")[0])
+    kept = text.partition("\n")[0]
+    size, tokens = len(kept), len(tokenizer.encode(kept))
     used = reply.steps[0].usage.prompt_tokens + reply.steps[0].usage.answer_tokens + len("<end>")
     assert text.endswith(f"[cut here: the first {size} of 100000 characters]")
-    assert abs(size - (2048 - used) // 2) <= 3
+    assert abs(tokens - (2048 - used) // 2) <= 3
     assert reply.answer == "Read."
 
 
