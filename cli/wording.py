@@ -83,6 +83,8 @@ def thought(event: ThinkingStopped, budget: int | None, width: int | None = None
         budget: What it was counted against, None when there was no end.
         width: Columns there are, None when it does not matter.
     """
+    if event.reason == "length" and not event.thinking_tokens:
+        return f"no room to think: {event.why}"
     used, time = event.thinking_tokens, seconds(event.seconds)
     cause = event.why or _STOPPED_BY.get(event.reason, "")
     of_budget = tokens(used) if budget is None else f"{used} of {tokens(budget)}"

@@ -13,7 +13,8 @@ from typing import Literal, TypeAlias
 StopThinking: TypeAlias = Literal["off", "natural", "budget", "user", "length", "auto"]
 """Why the thinking ended. `off`: there was no block to think in; `natural`: the model ended it;
 `budget`: the budget did; `user`: `budget.stop()` or an interrupt; `length`: the room given by
-`max_tokens` or by the context did; `auto`: a budget that sets itself found that it was enough."""
+`max_tokens` or by the context did, or left none to think in; `auto`: a budget that sets itself
+found that it was enough."""
 
 FinishReason: TypeAlias = Literal["stop", "length", "user", "tool_calls"]
 """Why the reply ended. `stop`: the model ended it; `length`: no room was left; `user`: it was
@@ -184,7 +185,8 @@ class ThinkingDelta:
 class ThinkingStopped:
     """The block is closed; sent once, before the first part of the answer.
 
-    `why` says in words what a budget that sets itself found.
+    `why` says in words what a budget that sets itself found, or that there was no room for a
+    single thought, with the numbers; it is empty otherwise.
     """
 
     reason: StopThinking

@@ -240,6 +240,8 @@ class Answering:
             text=engine.tokenizer.stream_decoder(),
             room=prompt.thinking_room,
         )
+        if prompt.no_room:
+            gate.lacks_room(prompt.no_room)
         return Turn(
             gate,
             ReplyParser(engine.tokenizer, prompt.block, request.broken_calls),

@@ -91,3 +91,11 @@ def thinking_room(context_left: int, instruction_tokens: int, max_tokens: int | 
     if max_tokens is not None:
         total = min(total, max_tokens)
     return max(0, total - instruction_tokens - ANSWER_RESERVE)
+
+
+def lack_of_room(context_left: int, instruction_tokens: int, max_tokens: int | None) -> str:
+    """In words, why there is no room for a token of thought; arguments as for `thinking_room`."""
+    needed = 1 + instruction_tokens + ANSWER_RESERVE
+    if max_tokens is not None and max_tokens < needed:
+        return f"it takes {needed} tokens, and the reply may have {max_tokens}"
+    return f"it takes {needed + TAGS} tokens, and the context has {context_left} left"

@@ -6,7 +6,7 @@ Knows template, tokenizer and limits. Does not know the model.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from qwen3_mlx.generation import limits
 from qwen3_mlx.generation.defaults import SamplingArgs
@@ -59,12 +59,14 @@ class Prompt:
         block: How it leaves the thinking block; `closed` when the reply may not think.
         thinking_room: Tokens of thought that leave room for an answer.
         context_left: Tokens of the context after the prompt.
+        no_room: In words, why it was to think and cannot; empty otherwise.
     """
 
     ids: list[int]
     block: Block
     thinking_room: int
     context_left: int
+    no_room: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +91,14 @@ class Writer:
             ContextOverflowError: the prompt is longer than the context.
         """
         self.check(request)
-        if self.may_think(request):
-            prompt = self._prompt(request, thinking=True)
-            if prompt.thinking_room > 0:
-                return prompt
-        return self._prompt(request, thinking=False)
+        if not self.may_think(request):
+            return self._prompt(request, thinking=False)
+        prompt = self._prompt(request, thinking=True)
+        if prompt.thinking_room > 0:
+            return prompt
+        instruction = len(self.stop_instruction)
+        why = limits.lack_of_room(prompt.context_left, instruction, request.max_tokens)
+        return replace(self._prompt(request, thinking=False), no_room=why)
 
     def check(self, request: Request) -> None:
         """Refuse limits that contradict each other, whatever the prompt.

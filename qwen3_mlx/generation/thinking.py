@@ -242,6 +242,7 @@ class ThinkingGate:
         self._text = text
         self._room = room
         self._grace = CHARACTER_GRACE
+        self._no_room = ""
         self.block: Block = block
         self.thinking_tokens = 0
         self.injected_tokens = 0
@@ -255,8 +256,12 @@ class ThinkingGate:
 
     @property
     def why(self) -> str:
-        """As :attr:`Allowance.why`."""
-        return self._allowance.why
+        """As :attr:`Allowance.why`; or why there is no room."""
+        return self._no_room or self._allowance.why
+
+    def lacks_room(self, why: str) -> None:
+        """There is no block, because there is no room for one: why, in words."""
+        self._no_room, self.stop_thinking = why, "length"
 
     def judge(self, token: int) -> Verdict:
         """What `token`, just sampled, is, and what must follow it."""

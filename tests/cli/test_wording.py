@@ -43,6 +43,13 @@ def test_what_is_left_of_the_thinking(
     assert wording.thought(ThinkingStopped(reason, 118, 3.21), budget, width) == line
 
 
+def test_no_room_to_think_is_said_with_the_numbers() -> None:
+    why = "it takes 59 tokens, and the reply may have 30"
+    assert wording.thought(ThinkingStopped("length", 0, 0.1, why), None) == (
+        "no room to think: it takes 59 tokens, and the reply may have 30"
+    )
+
+
 def reply(answer: str = "5", **changes: object) -> Reply:
     fields: dict[str, object] = {
         "thinking": "",

@@ -208,7 +208,7 @@ def test_a_prompt_may_fill_the_context_but_for_one_token(
 
     reply = ask(length + 1)
     assert (reply.usage.prompt_tokens, reply.usage.answer_tokens) == (length, 1)
-    assert (reply.finish_reason, reply.stop_thinking) == ("length", "off")
+    assert (reply.finish_reason, reply.stop_thinking) == ("length", "length")
     with pytest.raises(ContextOverflowError, match=f"has {length} tokens .* context {length}"):
         ask(length)
 

@@ -23,10 +23,11 @@ from qwen3_mlx.errors import (
     UsageError,
     shown,
 )
+from qwen3_mlx.events import ThinkingStopped
 from qwen3_mlx.generation.limits import ANSWER_RESERVE
 from qwen3_mlx.loading import load
 from qwen3_mlx.model.qwen3 import Qwen3
-from qwen3_mlx.runtime import LLM
+from qwen3_mlx.runtime import LLM, Default
 from qwen3_mlx.text.pieces import Message
 
 HUGE = 10**5000
@@ -136,10 +137,26 @@ def test_the_default_budget_shrinks_where_one_given_would_conflict(llm: LLM, scr
         llm.generate("Hi", max_tokens=120, budget=4096)
 
 
-def test_too_little_room_for_thoughts_is_no_thinking(llm: LLM, script: Any) -> None:
+@pytest.mark.parametrize("budget", [Default.BUDGET, None, "auto"])
+def test_too_little_room_for_thoughts_is_no_thinking(llm: LLM, script: Any, budget: Any) -> None:
     script.tell("2 + 3 = 5", "It is five.")
-    reply = replace(llm, model=script).generate("Hi", max_tokens=40)
-    assert (reply.stop_thinking, reply.answer) == ("off", "It is five.")
+    reply = replace(llm, model=script).generate("Hi", max_tokens=40, budget=budget)
+    assert (reply.stop_thinking, reply.thinking) == ("length", "")
+    assert reply.answer == "It is five."
+
+
+def test_too_little_room_for_thoughts_is_told_before_the_answer(llm: LLM, script: Any) -> None:
+    script.tell("2 + 3 = 5", "It is five.")
+    whole = replace(llm, model=script)
+    prompt = whole.writer().write(whole.request("Hi"))
+    least = 2 + len(whole.writer().stop_instruction) + ANSWER_RESERVE + 1  # two tags, one thought
+    small = replace(whole, context_length=len(prompt.ids) + least - 1)
+    stopped, *_ = small.chat(budget=64).stream("Hi")
+    assert isinstance(stopped, ThinkingStopped)
+    assert (stopped.reason, stopped.thinking_tokens) == ("length", 0)
+    assert stopped.why == f"it takes {least} tokens, and the context has {least - 1} left"
+    enough = replace(whole, context_length=len(prompt.ids) + least)
+    assert enough.generate("Hi", budget=64).usage.thinking_tokens == 1
 
 
 def test_the_stop_instruction_can_be_changed(llm: LLM, script: Any) -> None:
