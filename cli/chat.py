@@ -49,7 +49,13 @@ INTERRUPTED = 130
 
 
 def run(
-    settings: Settings, terminal: Terminal, *, resume: bool, keep: bool, tools: ToolWishes
+    settings: Settings,
+    terminal: Terminal,
+    *,
+    resume: bool,
+    keep: bool,
+    tools: ToolWishes,
+    flags: frozenset[str] = frozenset(),
 ) -> int:
     """Holds a chat. Returns the exit code.
 
@@ -59,6 +65,7 @@ def run(
         resume: Whether to go on with the last conversation.
         keep: Whether what is typed and said is kept for the next time.
         tools: What the model is offered.
+        flags: The settings that were given on the command line.
 
     Raises:
         Qwen3Error: the model cannot be had or loaded, a tool or the input cannot be used.
@@ -69,7 +76,7 @@ def run(
     lines = line_source(terminal, typed)
     with opened_tools(tools, terminal) as registry:
         llm = open_model(settings, terminal)
-        chat = Chat(llm, settings, terminal, lines, keep=keep, tools=registry)
+        chat = Chat(llm, settings, terminal, lines, keep=keep, tools=registry, flags=flags)
         welcome(terminal, llm, chat.conversation)
         if before is not None:
             keeping.restore(chat, before)
@@ -88,6 +95,7 @@ class Chat:
         lines: Where questions come from.
         keep: Whether the conversation is kept for the next time.
         tools: The tools that the model is offered.
+        flags: The settings that were given on the command line.
     """
 
     def __init__(
@@ -99,6 +107,7 @@ class Chat:
         *,
         keep: bool,
         tools: ToolRegistry,
+        flags: frozenset[str] = frozenset(),
     ) -> None:
         self.llm = llm
         self._calls = Calls(terminal, tools) if tools.entries else None
@@ -106,6 +115,7 @@ class Chat:
         self.terminal = terminal
         self.tools = tools
         self.model = llm.name
+        self.flags = flags
         self.show = settings.thoughts
         self.thoughts = ""
         """What the model thought last, if that may be seen."""

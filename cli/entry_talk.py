@@ -11,14 +11,14 @@ from typing import Annotated
 import typer
 
 from qwen3_mlx.cli.options import Settings
-from qwen3_mlx.cli.origins import with_settings
+from qwen3_mlx.cli.origins import Settled, with_origins, with_settings
 from qwen3_mlx.cli.terminal import Terminal
 from qwen3_mlx.cli.tool_options import AllowOption, McpOption, ToolsOption, ToolWishes
 
 
-@with_settings
+@with_origins
 def chat(
-    settings: Settings,
+    settled: Settled,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the last conversation.")
     ] = False,
@@ -33,9 +33,13 @@ def chat(
     """Talk with a model and watch it think."""
     from qwen3_mlx.cli import chat as command
 
+    settings = settled.settings
     terminal = Terminal.of_process(plain=settings.plain, redact=settings.redact or ())
     offered = ToolWishes(tools, mcp, allow_tools)
-    raise typer.Exit(command.run(settings, terminal, resume=resume, keep=keep, tools=offered))
+    code = command.run(
+        settings, terminal, resume=resume, keep=keep, tools=offered, flags=settled.flags
+    )
+    raise typer.Exit(code)
 
 
 @with_settings

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 def transcript_of(session: Session) -> Transcript:
     """The conversation as it is now, without what is not to be kept."""
     conversation = session.conversation
-    return Transcript(session.model, conversation.budget.setting, _messages(session))
+    budget = conversation.budget
+    return Transcript(session.model, budget.setting, _messages(session), budget.given)
 
 
 def _messages(session: Session) -> list[Message]:
@@ -31,14 +32,20 @@ def _messages(session: Session) -> list[Message]:
 
 
 def restore(session: Session, transcript: Transcript) -> None:
-    """Goes on with a conversation that was kept; its budget holds again."""
+    """Goes on with a conversation that was kept, with its system prompt and its budget.
+
+    What was given on the command line comes before them; a budget that nobody chose is none.
+    """
     conversation = session.conversation
+    kept = list(transcript.messages)
     conversation.clear()
-    conversation.messages = list(transcript.messages)
-    conversation.system = next(
-        (m.get("content") for m in transcript.messages if m["role"] == "system"), None
-    )
-    conversation.budget.set(transcript.budget)
+    if "system" in session.flags:
+        kept = [*conversation.messages, *(m for m in kept if m["role"] != "system")]
+    else:
+        conversation.system = next((m.get("content") for m in kept if m["role"] == "system"), None)
+    conversation.messages = kept
+    if transcript.given and "budget" not in session.flags:
+        conversation.budget.set(transcript.budget)
     turns = wording.turns(sum(message["role"] == "user" for message in transcript.messages))
     session.terminal.aside(f"{turns} of a conversation with {transcript.model}")
 

@@ -26,10 +26,12 @@ class Settled:
     Attributes:
         settings: The values.
         origins: Where each setting is from that somebody wrote.
+        flags: Those of them that are from the command line.
     """
 
     settings: Settings
     origins: Mapping[str, str]
+    flags: frozenset[str]
 
 
 def settle(flags: Mapping[str, object]) -> Settled:
@@ -43,11 +45,12 @@ def settle(flags: Mapping[str, object]) -> Settled:
     """
     values = {name: value for name, value in flags.items() if value is not None}
     origins = {SHORT_FORMS.get(name, name): _flag(name, value) for name, value in values.items()}
+    chosen = frozenset(origins)
     for stated in (*_environment(), *read_config()):
         if stated.name not in origins:
             values[stated.name] = stated.value()
             origins[stated.name] = stated.origin
-    return Settled(Settings(**values), origins)  # type: ignore[arg-type]
+    return Settled(Settings(**values), origins, chosen)  # type: ignore[arg-type]
 
 
 def with_settings(command: Callable[..., None]) -> Callable[..., None]:

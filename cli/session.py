@@ -45,6 +45,10 @@ class Session(Protocol):
         """What the model thought last, if that may be seen."""
 
     @property
+    def flags(self) -> frozenset[str]:
+        """The settings that were given on the command line."""
+
+    @property
     def last_reply(self) -> Reply | None:
         """How it answered last."""
 

@@ -50,11 +50,13 @@ class Transcript:
         model: What answered last.
         budget: Of thinking tokens, None for no end, or one that sets itself.
         messages: All of them, with the thoughts that may be kept.
+        given: Whether a person chose the budget; it is written down only then.
     """
 
     model: str
     budget: int | AutoBudget | None
     messages: list[Message]
+    given: bool = True
 
 
 def save(transcript: Transcript, path: Path) -> None:
@@ -63,10 +65,11 @@ def save(transcript: Transcript, path: Path) -> None:
     Raises:
         Qwen3Error: It cannot be written.
     """
+    budget = str(kept) if isinstance(kept := transcript.budget, AutoBudget) else kept
     data = {
         "version": VERSION,
         "model": transcript.model,
-        "budget": str(budget) if isinstance(budget := transcript.budget, AutoBudget) else budget,
+        **({"budget": budget} if transcript.given else {}),
         "messages": transcript.messages,
     }
     replace_file(path, escaped_json(json.dumps(data, ensure_ascii=False, indent=2)) + "\n")
@@ -95,6 +98,7 @@ def load(path: Path) -> Transcript:
         str(data.get("model", "")),
         _budget(data.get("budget")),
         cast("list[Message]", data["messages"]),
+        given="budget" in data,
     )
 
 

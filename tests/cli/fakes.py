@@ -167,7 +167,7 @@ class FakeConversation:
         """Forgets all."""
         self._check_not_read()
         self.cleared += 1
-        self.messages.clear()
+        self.messages = [{"role": "system", "content": self.system}] if self.system else []
 
     @property
     def thinks(self) -> Thinking:
@@ -284,7 +284,7 @@ class FakeLLM:
         self.sentence: str | Qwen3Error = "It added the two."
         """What `explain` says."""
         self.explained: list[tuple[str, Reply]] = []
-        self.conversation = FakeConversation([], ThinkingBudget(budget))
+        self.conversation = FakeConversation([], ThinkingBudget(budget, given=False))
 
     def enqueue(self, *parts: Sequence[Step]) -> None:
         """One more turn, made of these parts."""
@@ -309,6 +309,8 @@ class FakeLLM:
         self.conversation.approve = cast("Callable[[ToolCall], bool]", wishes.get("approve"))
         if "thinking" in wishes:
             self.conversation.thinking = wishes["thinking"]  # type: ignore[assignment]
+        if "system" in wishes:
+            self.conversation.system = wishes["system"]  # type: ignore[assignment]
         if "budget" in wishes:
             self.conversation.budget.set(wishes["budget"])  # type: ignore[arg-type]
         return self.conversation

@@ -138,6 +138,24 @@ class TestKeeping:
         assert [m["content"] for m in llm.conversation.messages] == ["2 + 3?", "5"]
         assert llm.conversation.budget.limit == 64
 
+    def test_what_the_command_line_says_comes_before_what_was_saved(
+        self, invoke: Invoke, llm: FakeLLM, tmp_path: Path
+    ) -> None:
+        path = tmp_path / "talk.json"
+        chat(invoke, "/budget 64", "/system Be long.", f"/save {path}")
+        flags = "--budget", "8", "--system", "Be brief."
+        invoke("chat", *flags, stdin=f"/load {path}\n")
+        assert (llm.conversation.budget.limit, llm.conversation.system) == (8, "Be brief.")
+        assert llm.conversation.messages == [{"role": "system", "content": "Be brief."}]
+        invoke("chat", stdin=f"/load {path}\n")
+        assert (llm.conversation.budget.limit, llm.conversation.system) == (64, "Be long.")
+        assert llm.conversation.messages == [{"role": "system", "content": "Be long."}]
+
+    def test_a_default_budget_stays_one(self, invoke: Invoke, llm: FakeLLM, tmp_path: Path) -> None:
+        path = tmp_path / "talk.json"
+        chat(invoke, f"/save {path}", f"/load {path}")
+        assert (llm.conversation.budget.limit, llm.conversation.budget.given) == (512, False)
+
     def test_a_file_that_is_none_leaves_the_conversation(
         self, invoke: Invoke, llm: FakeLLM, tmp_path: Path
     ) -> None:

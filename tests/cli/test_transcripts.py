@@ -43,12 +43,13 @@ MESSAGES = st.lists(
 )
 
 
-@given(messages=MESSAGES, budget=st.none() | st.integers(0, 10**6))
+@given(messages=MESSAGES, budget=st.none() | st.integers(0, 10**6) | st.just("default"))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
 def test_what_is_saved_is_loaded(
-    tmp_path: Path, messages: list[Message], budget: int | None
+    tmp_path: Path, messages: list[Message], budget: int | str | None
 ) -> None:
-    transcript = Transcript("tiny", budget, messages)
+    given = not isinstance(budget, str)
+    transcript = Transcript("tiny", None if isinstance(budget, str) else budget, messages, given)
     transcripts.save(transcript, tmp_path / "talk.json")
     assert transcripts.load(tmp_path / "talk.json") == transcript
 
