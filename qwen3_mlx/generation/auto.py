@@ -57,6 +57,7 @@ class AutoAllowance(OwnAllowance):
     Args:
         budget: Says which parts are at work; when it no longer sets itself, its limit holds.
         limit: Tokens chosen before.
+        stops: As for `OwnAllowance`.
 
     Attributes:
         why: What ended the thinking, once something has.
@@ -64,9 +65,14 @@ class AutoAllowance(OwnAllowance):
     """
 
     def __init__(
-        self, budget: ThinkingBudget, calibration: Calibration, limit: int, eyes: Eyes
+        self,
+        budget: ThinkingBudget,
+        calibration: Calibration,
+        limit: int,
+        eyes: Eyes,
+        stops: int | None = None,
     ) -> None:
-        super().__init__(budget)
+        super().__init__(budget, stops)
         self.extended = False
         self._chosen = limit
         self._calibration = calibration

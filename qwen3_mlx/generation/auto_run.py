@@ -22,6 +22,7 @@ class AutoRun:
     Args:
         question: What was said last.
         block: How the prompt, which has been read, leaves the thinking block.
+        stops: How often the budget had been stopped when the reply began.
 
     Attributes:
         chosen: How far to think, chosen from the prompt; 0 for not at all.
@@ -35,13 +36,14 @@ class AutoRun:
         sight: Sight,
         question: str,
         block: Block,
+        stops: int,
     ) -> None:
         auto = budget.auto or AutoBudget()
         self.sight = sight
         self.chosen = BudgetChosen(calibration.cap, "the cap")
         if auto.before:
             self.chosen = _choose(calibration, question, sight.at_once(block))
-        self.allowance = AutoAllowance(budget, calibration, self.chosen.limit, sight)
+        self.allowance = AutoAllowance(budget, calibration, self.chosen.limit, sight, stops)
 
     def report(self, thinking_tokens: int) -> AutoReport:
         """What it did so far."""

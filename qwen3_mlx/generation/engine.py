@@ -122,6 +122,7 @@ class Answering:
         self._auto: AutoRun | None = None
         self._prompt = engine.writer().write(request)
         self._sampler = self._make_sampler()
+        self._stops = request.budget.stops
         self.turn = self._make_turn(OwnAllowance(request.budget))
 
     def events(self) -> Events:
@@ -169,7 +170,8 @@ class Answering:
         lead = engine.calibration.lead
         sight = Sight(probe, engine.tokenizer, engine.stop_instruction, lead)
         question = content_of(request.messages[-1])
-        return AutoRun(request.budget, engine.calibration, sight, question, self._prompt.block)
+        block, stops = self._prompt.block, self._stops
+        return AutoRun(request.budget, engine.calibration, sight, question, block, stops)
 
     def _follow_auto(self, auto: AutoRun, logits: mx.array) -> mx.array | None:
         """Go on as the budget chose; without thoughts the prompt ends in another way."""

@@ -164,12 +164,15 @@ class OwnAllowance:
     """What a person's budget allows one reply.
 
     A budget that is turned to `auto` while the model thinks sets itself from the next reply on.
+
+    Args:
+        stops: How often it had been stopped when the reply began; None: as often as now.
     """
 
-    def __init__(self, budget: ThinkingBudget) -> None:
+    def __init__(self, budget: ThinkingBudget, stops: int | None = None) -> None:
         self.why = ""
         self._budget = budget
-        self._stops_before = budget.stops
+        self._stops_before = budget.stops if stops is None else stops
         self._limit = budget.limit
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -100,6 +101,15 @@ def test_it_shrinks_to_max_tokens(tiny: LLM) -> None:
     usage = reply.usage
     assert usage.thinking_tokens + usage.injected_tokens + usage.answer_tokens <= 100
     assert reply.stop_thinking == "length"
+
+
+@pytest.mark.parametrize("budget", ["auto", 64])
+def test_a_stop_while_the_prompt_is_read_holds(tiny: LLM, budget: Any) -> None:
+    chat = tiny.chat(budget=budget, on_prefill=lambda done, total: chat.budget.stop())
+    reply = chat.send(HARD)
+    assert (reply.stop_thinking, reply.usage.thinking_tokens) == ("user", 0)
+    chat.on_prefill = None
+    assert chat.send(HARD).usage.thinking_tokens > 0
 
 
 def test_a_batch_refuses_it(tiny: LLM) -> None:
