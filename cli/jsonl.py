@@ -40,7 +40,7 @@ NAMES: dict[type[Event], str] = {
 
 def reply_object(model: str, reply: Reply, summary: str | None = None) -> str:
     """The one object of `ask --json`; with a summary, if one was asked for."""
-    return escaped_json(json.dumps(_reply(model, reply, summary), ensure_ascii=False, indent=2))
+    return _written(_reply(model, reply, summary), indent=2)
 
 
 def event_line(model: str, event: Event, summary: str | None = None) -> str:
@@ -49,7 +49,11 @@ def event_line(model: str, event: Event, summary: str | None = None) -> str:
         fields = _reply(model, event.reply, summary)
     else:
         fields = dataclasses.asdict(event)
-    return escaped_json(json.dumps({"event": NAMES[type(event)], **fields}, ensure_ascii=False))
+    return _written({"event": NAMES[type(event)], **fields})
+
+
+def _written(fields: dict[str, object], indent: int | None = None) -> str:
+    return escaped_json(json.dumps(fields, ensure_ascii=False, allow_nan=False, indent=indent))
 
 
 def _reply(model: str, reply: Reply, summary: str | None) -> dict[str, object]:

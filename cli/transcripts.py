@@ -18,7 +18,7 @@ from qwen3_mlx.cli.filter import escaped_json
 from qwen3_mlx.cli.state import replace_file, state_path
 from qwen3_mlx.errors import UsageError
 from qwen3_mlx.generation.thinking import AutoBudget, parse_auto
-from qwen3_mlx.strict_json import holds_too_much
+from qwen3_mlx.strict_json import finite_json, holds_too_much
 
 if TYPE_CHECKING:
     from qwen3_mlx.text.pieces import Message
@@ -85,7 +85,7 @@ def load(path: Path) -> Transcript:
     if holds_too_much(text.encode()):
         raise _no_conversation(path, "it has more parts than any conversation")
     try:
-        data = json.loads(text)
+        data = finite_json(text)
     except (ValueError, RecursionError) as error:
         raise _no_conversation(path, "it is not JSON") from error
     if not isinstance(data, dict) or not isinstance(data.get("messages"), list):

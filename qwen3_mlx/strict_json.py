@@ -6,6 +6,7 @@ Knows JSON. Does not know files, nor what a value means.
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections import Counter
 from typing import NoReturn
@@ -55,6 +56,16 @@ def parse_json(data: bytes, where: str) -> dict[str, object]:
     return value
 
 
+def finite_json(text: str | bytes) -> object:
+    """Parse JSON without NaN and infinity, which it does not have, however they are spelled.
+
+    Raises:
+        ValueError: It is none, or a number in it is too large for a float, as `1e999` is.
+        RecursionError: It is nested too deeply.
+    """
+    return json.loads(text, parse_constant=_no_constant, parse_float=_finite)
+
+
 def holds_too_much(data: bytes, most: int = MAX_MARKS) -> bool:
     """Whether a text of JSON has more commas, colons and brackets than `most` outside its strings.
 
@@ -85,6 +96,13 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no JSON number")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if math.isinf(value):
+        raise ValueError(f"{text:.40} is too large a number")
+    return value
 
 
 def _check_characters(value: object) -> None:

@@ -11,11 +11,15 @@ import re
 from dataclasses import dataclass
 
 from qwen3_mlx.events import ToolCall
+from qwen3_mlx.strict_json import finite_json
 from qwen3_mlx.text.repair import repair
 from qwen3_mlx.text.xml_call import is_xml_call, parse_xml_call
 
 _SURROGATE = re.compile(r"[\ud800-\udfff]|\\u[dD][89a-fA-F]")
 """Half of a character outside the first 65536, as it is or as JSON spells it."""
+
+MAX_CHARACTERS = 2**19
+"""Of one call: as many as some 130,000 tokens have, read in less than half a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,8 @@ def read_call(text: str, *, repairing: bool = False) -> ToolCall | BrokenCall:
         text: What stands between `<tool_call>` and `</tool_call>`.
         repairing: Mend what can mean only one thing.
     """
+    if len(text) > MAX_CHARACTERS:
+        return BrokenCall(text, f"it has more than {MAX_CHARACTERS} characters")
     if is_xml_call(text):
         call = parse_xml_call(text, repairing=repairing)
         return call or BrokenCall(text, "its <function> and <parameter> tags do not match")
@@ -77,7 +83,7 @@ def _loads(text: str, *, repairing: bool) -> object:
 
 def _loaded(text: str) -> object:
     """The value without halves of surrogate pairs, which JSON can spell and no file can hold."""
-    value = json.loads(text)
+    value = finite_json(text)
     if not _SURROGATE.search(text):
         return value
     return json.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))

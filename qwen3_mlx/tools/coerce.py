@@ -6,10 +6,11 @@ else as it is: whoever takes the arguments judges them. Does not know tools or t
 
 from __future__ import annotations
 
-import json
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 
+from qwen3_mlx.strict_json import finite_json
 from qwen3_mlx.text.repair import repair
 
 _INTEGER = re.compile(r"[+-]?\d{1,1000}")
@@ -77,7 +78,8 @@ def _integer(text: str) -> object:
 def _number(text: str) -> object:
     if _INTEGER.fullmatch(text):
         return int(text)
-    return float(text) if _NUMBER.fullmatch(text) else _no_value()
+    value = float(text) if _NUMBER.fullmatch(text) else math.inf
+    return value if math.isfinite(value) else _no_value()
 
 
 def _boolean(text: str) -> object:
@@ -100,7 +102,7 @@ def _object(text: str) -> object:
 
 def _json(text: str) -> object:
     try:
-        return json.loads(repair(text) or text)
+        return finite_json(repair(text) or text)
     except RecursionError:
         return None
 

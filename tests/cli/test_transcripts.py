@@ -71,6 +71,7 @@ def test_a_person_can_read_the_file_and_only_its_owner_may(tmp_path: Path) -> No
     ("text", "why"),
     [
         ("{", "it is not JSON"),
+        ('{"version": 1, "messages": [], "budget": NaN}', "it is not JSON"),
         ("[" * 1_100_000, "it has more parts than any conversation"),
         ("[]", "it has no messages"),
         ('{"version": 1}', "it has no messages"),

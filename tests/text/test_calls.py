@@ -40,6 +40,11 @@ def test_calls_are_json_objects(text: str, call: ToolCall) -> None:
         ("", "it is not valid JSON: Expecting value"),
         ("[" * 100_000, "it is nested too deeply"),
         ('{"name": "f", "arguments": {"x": ' + "9" * 5000 + "}}", "it is not valid JSON: Exceeds"),
+        ('{"name": "f", "arguments": {"x": NaN}}', "it is not valid JSON: NaN is no JSON number"),
+        ('{"name": "f", "arguments": {"x": [-Infinity]}}', "it is not valid JSON: -Infinity is no"),
+        ('{"name": "f", "arguments": {"x": 1e999}}', "it is not valid JSON: 1e999 is too large"),
+        ('{"name": "f", "arguments": "{\\"x\\": NaN}"}', "it is not valid JSON: NaN is no"),
+        ('{"name": "f", "arguments": {"x": "' + "a" * 2**19 + '"}}', "it has more than 524288"),
         ("<function=f>\n<parameter=x>\n1\n", "its <function> and <parameter> tags do not match"),
     ],
     ids=lambda text: text[:30],
@@ -63,6 +68,12 @@ def test_what_is_wrong_is_said(text: str, why: str, repairing: bool) -> None:
 def test_only_where_tools_are_offered_is_a_call_mended(text: str) -> None:
     assert isinstance(read_call(text), BrokenCall)
     assert read_call(text, repairing=True) == ToolCall("f", {"x": 1})
+
+
+@pytest.mark.parametrize("number", ["1e999", "NaN", "-Infinity"])
+def test_no_number_is_mended_into_one_that_is_not_finite(number: str) -> None:
+    text = f"{{'name': 'f', 'arguments': {{'x': {number}}}}}"
+    assert isinstance(read_call(text, repairing=True), BrokenCall)
 
 
 def xml(name: str, **values: str) -> str:

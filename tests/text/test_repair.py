@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qwen3_mlx.text.repair import repair
+from qwen3_mlx.text.repair import MAX_VALUES, repair
 
 MENDED: dict[str, tuple[str, object]] = {
     "a closing brace is missing": ('{"a": {"b": 1}', {"a": {"b": 1}}),
@@ -66,10 +66,14 @@ IN_DOUBT = [
     "{" * 100_000,
     '{"a":' * 100 + "1," + "}" * 100,
     "{'a': " + "9" * 5000 + "}",
+    '{"a": NaN}',
+    "{'a': 1e999}",
+    "{'a': [" + "1," * MAX_VALUES + "]}",
 ]
 
+FLOATS = st.floats(allow_nan=False, allow_infinity=False)
 values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    st.none() | st.booleans() | st.integers() | FLOATS | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=8,
 )

@@ -134,6 +134,8 @@ def test_what_no_file_could_hold_is_replaced() -> None:
         ("-3", {"type": "number"}, -3),
         ("2.5e1", {"type": "number"}, 25.0),
         ("infinity", {"type": "number"}, "infinity"),
+        ("1e999", {"type": "number"}, "1e999"),
+        ("[NaN]", {"type": "array"}, "[NaN]"),
         ("3", {"type": "string"}, "3"),
         ("3", {"type": ["string", "integer"]}, "3"),
         ("3", {"anyOf": [{"type": "null"}, {"type": "integer"}]}, 3),
