@@ -11,7 +11,7 @@ from dataclasses import replace
 from inspect import GEN_CLOSED, GEN_RUNNING, getgeneratorstate
 from threading import Event as Flag
 
-from qwen3_mlx.errors import UsageError
+from qwen3_mlx.errors import UsageError, check_type
 from qwen3_mlx.events import Done, Event, Reply, ThinkingChosen, ToolCall
 from qwen3_mlx.generation.ahead import HandOver, read_ahead
 from qwen3_mlx.generation.defaults import SamplingArgs
@@ -134,10 +134,11 @@ class Conversation:
 
         Raises:
             UsageError: (with the first event) see `Answering`; or, at once, a turn is under way in
-                another thread.
+                another thread, or the message is no text.
             ContextOverflowError: (with the first event) the conversation is too long.
             NonFiniteError: the model's numbers are not finite.
         """
+        check_type("text", text, str)
         switch = find_switch(text if typed is None else typed)
         with self._between_turns():
             self._stop = Flag()

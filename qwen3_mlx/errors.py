@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import reprlib
 import sys
+from pathlib import Path
 
 LONGEST = 3000
 """Characters of a message for people: names from a file may be of any length."""
@@ -108,6 +109,31 @@ def shown(value: object, limit: int = 80) -> str:
     short.maxstring = short.maxother = short.maxlong = 2 * limit
     text = short.repr(value)
     return text if len(text) <= limit else f"{text[: limit - 3]}..."
+
+
+_KINDS: dict[type, str] = {
+    int: "a whole number",
+    float: "a number",
+    str: "text",
+    bool: "True or False",
+    Path: "a pathlib.Path",
+}
+
+
+def check_type(name: str, value: object, kind: type) -> None:
+    """Refuse an argument of another type: as for a type checker an int is a float, a bool neither.
+
+    Args:
+        name: Of the argument.
+        value: What was given.
+        kind: One of int, float, str, bool and Path.
+
+    Raises:
+        UsageError: with the name, and what it must be.
+    """
+    kinds = (int, float) if kind is float else (kind,)
+    if not isinstance(value, kinds) or (isinstance(value, bool) and kind is not bool):
+        raise UsageError(f"{name} is {shown(value)}", hint=f"It must be {_KINDS[kind]}.")
 
 
 def read_error(path: object, error: Exception) -> UsageError:

@@ -5,7 +5,7 @@ Everything is checked before a weight is read. Does not know formats, arrays or 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -21,7 +21,7 @@ from qwen3_mlx.checkpoint.prompt_folder import PromptFolder, default_folder
 from qwen3_mlx.checkpoint.prompt_identity import model_identity, weights_identity
 from qwen3_mlx.checkpoint.prompt_store import PromptStore
 from qwen3_mlx.checkpoint.recorded import check_recorded
-from qwen3_mlx.errors import UsageError
+from qwen3_mlx.errors import UsageError, check_type
 from qwen3_mlx.fitting import Fitting, counted_tokens
 from qwen3_mlx.generation import defaults
 from qwen3_mlx.generation.calibration import CAUTIOUS, Calibration
@@ -94,9 +94,17 @@ def load(
         ModelFileError: its files are damaged, incomplete or contradict each other.
         UnsupportedModelError: they ask for something that is not implemented.
         ModelTooLargeError: it does not fit into this machine's memory.
-        UsageError: a context, dtype, draft, cache or memory for experts that is not possible.
+        UsageError: a context, dtype, draft, cache or memory for experts that is not possible, or an
+            argument of another type.
     """
     start = perf_counter()
+    check_type("name", name, str)
+    _check_types(
+        (str, {"expert_memory": expert_memory, "draft": draft}),
+        (bool, {"offline": offline, "compiled": compiled, "save_cache": save_cache}),
+        (bool, {"wired": wired}),
+        (Path, {"calibration": calibration}),
+    )
     memory = None if expert_memory is None else parse_expert_memory(expert_memory)
     source = resolve(name, offline=offline)
     folder = _open(source)
@@ -129,6 +137,14 @@ def load(
         calibration=calibrated,
         load_seconds=perf_counter() - start,
     )
+
+
+def _check_types(*arguments: tuple[type, Mapping[str, object]]) -> None:
+    """Refuse arguments of another type than theirs or None."""
+    for kind, values in arguments:
+        for name, value in values.items():
+            if value is not None:
+                check_type(name, value, kind)
 
 
 @dataclass(frozen=True, slots=True)

@@ -269,7 +269,7 @@ class LLM(Engine):
         """What `generate` asks of the engine; arguments as there.
 
         Raises:
-            UsageError: two system prompts, or a budget that is none.
+            UsageError: no prompt, two system prompts, or a budget that is none.
         """
         messages = _messages(prompt, system)
         return Request(
@@ -299,9 +299,18 @@ def _check_names(method: str, sampling: Mapping[str, object]) -> None:
 def _messages(prompt: str | Sequence[Message], system: str | None) -> list[Message]:
     if isinstance(prompt, str):
         return [*opening(system), {"role": "user", "content": prompt}]
+    if not _are_messages(prompt):
+        raise UsageError(
+            "the prompt is neither text nor a list of messages",
+            hint="A message is a dict with role and content; generate_batch takes several prompts.",
+        )
     if system is not None and prompt and prompt[0].get("role") == "system":
         raise UsageError("there are two system prompts", hint="Leave one of them out.")
     return [*opening(system), *prompt]
+
+
+def _are_messages(prompt: object) -> bool:
+    return isinstance(prompt, Sequence) and all(isinstance(said, Mapping) for said in prompt)
 
 
 def _thinks(thinking: Thinking, messages: Sequence[Message]) -> bool:

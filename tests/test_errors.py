@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
 
-from qwen3_mlx.errors import LONGEST, ModelFileError, ToolError, read_error, shown
+from qwen3_mlx.errors import (
+    LONGEST,
+    ModelFileError,
+    ToolError,
+    UsageError,
+    check_type,
+    read_error,
+    shown,
+)
 
 
 def test_a_message_keeps_its_beginning_and_its_end() -> None:
@@ -16,6 +25,37 @@ def test_a_message_keeps_its_beginning_and_its_end() -> None:
     assert error.message.endswith("xxx is missing")
     assert str(error) == error.message
     assert error.hint == "Fetch it again."
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [(3, int), (3, float), (3.5, float), ("3", str), (True, bool), (Path("x"), Path)],
+)
+def test_a_value_of_the_kind_passes(value: object, kind: type) -> None:
+    check_type("x", value, kind)
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "must"),
+    [
+        (1.5, int, "a whole number"),
+        (3.0, int, "a whole number"),
+        (math.nan, int, "a whole number"),
+        ("8", int, "a whole number"),
+        (True, int, "a whole number"),
+        (None, int, "a whole number"),
+        ("hot", float, "a number"),
+        (False, float, "a number"),
+        (b"hi", str, "text"),
+        (Path("x"), str, "text"),
+        (1, bool, "True or False"),
+        ("x", Path, "a pathlib.Path"),
+    ],
+)
+def test_a_value_of_another_kind_is_named(value: object, kind: type, must: str) -> None:
+    with pytest.raises(UsageError) as error:
+        check_type("x", value, kind)
+    assert (error.value.message, error.value.hint) == (f"x is {value!r}", f"It must be {must}.")
 
 
 def test_a_message_of_a_usual_length_is_whole() -> None:

@@ -32,18 +32,12 @@ def check_prompts(prompts: object) -> None:
     """Refuse what is no list of prompts.
 
     Raises:
-        UsageError: one string, nothing at all, or an entry that is no prompt, by its index.
+        UsageError: one string, or nothing at all.
     """
-    if not isinstance(prompts, Sequence) or isinstance(prompts, str):
+    if not isinstance(prompts, Sequence) or isinstance(prompts, str | bytes):
         raise UsageError("the prompts of a batch are no list", hint="Put them into one.")
     if not prompts:
         raise UsageError("there are no prompts", hint="Give one or more.")
-    for index, prompt in enumerate(prompts):
-        if not isinstance(prompt, Sequence):
-            raise UsageError(
-                f"prompts[{index}] is neither text nor a list of messages",
-                hint="One conversation is a list of messages, several are a list of such lists.",
-            )
 
 
 def for_each(count: int, values: Mapping[str, object]) -> list[dict[str, object]]:

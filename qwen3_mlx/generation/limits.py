@@ -5,7 +5,7 @@ Knows token counts alone.
 
 from __future__ import annotations
 
-from qwen3_mlx.errors import ContextOverflowError, UsageError, shown
+from qwen3_mlx.errors import ContextOverflowError, UsageError, check_type, shown
 from qwen3_mlx.generation.thinking import ThinkingBudget
 
 ANSWER_RESERVE = 32
@@ -20,7 +20,10 @@ TAGS = 2
 
 def check_max_tokens(max_tokens: int | None) -> None:
     """Refuse a limit that is no whole number above 0."""
-    if max_tokens is not None and (isinstance(max_tokens, bool) or max_tokens < 1):
+    if max_tokens is None:
+        return
+    check_type("max_tokens", max_tokens, int)
+    if max_tokens < 1:
         raise UsageError(f"max_tokens is {shown(max_tokens)}", hint="Use 1 or more.")
 
 

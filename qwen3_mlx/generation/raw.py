@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from itertools import islice
 
-from qwen3_mlx.errors import UsageError
+from qwen3_mlx.errors import UsageError, check_type
 from qwen3_mlx.generation.decode import StepByStep, prefill, stream
 from qwen3_mlx.generation.engine import Engine
 from qwen3_mlx.generation.limits import check_max_tokens, check_prompt
@@ -28,9 +28,10 @@ def continue_ids(
         ContextOverflowError: as many ids as the context, or more.
         NonFiniteError: (with an id) the model's numbers are not finite.
     """
-    if not ids:
-        raise UsageError("there are no ids to continue")
+    if not isinstance(ids, Sequence) or not ids:
+        raise UsageError("there are no ids to continue", hint="Give a list of whole numbers.")
     check_ids(ids, engine.model.config)
+    check_type("max_tokens", max_tokens, int)
     check_max_tokens(max_tokens)
     check_prompt(len(ids), engine.context_length)
     sampler = Sampler(options, engine.tokenizer.vocab_size)

@@ -16,12 +16,21 @@ from typing import NamedTuple, cast
 
 import mlx.core as mx
 
-from qwen3_mlx.errors import UsageError, shown
+from qwen3_mlx.errors import UsageError, check_type, shown
 from qwen3_mlx.model.device import on_gpu
 
 SEED_LIMIT = 2**64
 COLDEST = 1e-5  # below it only the most probable token is left, and the division overflows
 HOTTEST = 1000.0  # from there on all tokens are alike, and infinity divided by infinity is near
+
+_KINDS = {
+    "temperature": float,
+    "top_p": float,
+    "top_k": int,
+    "min_p": float,
+    "presence_penalty": float,
+    "repetition_penalty": float,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +54,10 @@ class SamplingOptions:
     seed: int | None = None
 
     def __post_init__(self) -> None:
+        for name, kind in _KINDS.items():
+            check_type(name, getattr(self, name), kind)
+        if self.seed is not None:
+            check_type("seed", self.seed, int)
         _require(
             0 <= self.temperature <= HOTTEST, "temperature", self.temperature, "from 0 to 1000"
         )

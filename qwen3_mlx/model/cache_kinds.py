@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from qwen3_mlx.errors import UsageError, shown
+from qwen3_mlx.errors import UsageError, check_type, shown
 from qwen3_mlx.model.cache import KVCache
 from qwen3_mlx.model.config import Qwen3Config
 from qwen3_mlx.model.quantized_cache import BITS, GROUP_SIZES, QuantizedKVCache
@@ -39,6 +39,7 @@ def layer_cache(
 
 
 def _rounding(config: Qwen3Config, kv_bits: int) -> Callable[[], KVCache]:
+    check_type("kv_bits", kv_bits, int)
     if kv_bits not in BITS:
         raise UsageError(
             f"kv_bits is {shown(kv_bits)}", hint="Keys and values can take 4 or 8 bits."
@@ -53,6 +54,7 @@ def _rounding(config: Qwen3Config, kv_bits: int) -> Callable[[], KVCache]:
 
 
 def _sliding(max_kv: int) -> Callable[[], KVCache]:
+    check_type("max_kv", max_kv, int)
     if max_kv <= SINKS:
         raise UsageError(
             f"max_kv is {shown(max_kv)}",

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import mlx.core as mx
 
-from qwen3_mlx.errors import UsageError, shown
+from qwen3_mlx.errors import UsageError, check_type, shown
 from qwen3_mlx.model.cache import KVCache, LayerCache
 from qwen3_mlx.model.config import Qwen3Config
 from qwen3_mlx.model.layers import DecoderLayer
@@ -112,6 +112,7 @@ def check_ids(ids: Iterable[int], config: Qwen3Config) -> None:
         UsageError: Names the first such id.
     """
     for token in ids:
+        check_type("a token id", token, int)
         if not 0 <= token < config.vocab_size:
             raise UsageError(
                 f"token id {shown(token)} is outside the model's vocabulary of {config.vocab_size}",

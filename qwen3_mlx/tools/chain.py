@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 
-from qwen3_mlx.errors import UsageError, shown
+from qwen3_mlx.errors import UsageError, check_type, shown
 from qwen3_mlx.events import (
     AutoReport,
     Done,
@@ -57,6 +57,7 @@ class Toolbox:
     max_steps: int = MAX_STEPS
 
     def __post_init__(self) -> None:
+        check_type("max_steps", self.max_steps, int)
         if self.max_steps < 1:
             raise UsageError(f"max_steps is {shown(self.max_steps)}", hint="Use 1 or more.")
 

@@ -68,6 +68,8 @@ def tools_of(tools: Sequence[Tool | Function]) -> list[Tool]:
     Raises:
         UsageError: as for `tool_of`; or two of them have the same name.
     """
+    if not isinstance(tools, Sequence):
+        raise UsageError("the tools are no list", hint="Put them into one.")
     made = [tool if isinstance(tool, Tool) else tool_of(tool) for tool in tools]
     names = [tool.name for tool in made]
     for name in names:

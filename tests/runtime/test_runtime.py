@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import subprocess
 import sys
 from dataclasses import replace
@@ -157,6 +158,76 @@ def test_too_little_room_for_thoughts_is_told_before_the_answer(llm: LLM, script
     assert stopped.why == f"it takes {least} tokens, and the context has {least - 1} left"
     enough = replace(whole, context_length=len(prompt.ids) + least)
     assert enough.generate("Hi", budget=64).usage.thinking_tokens == 1
+
+
+@pytest.mark.parametrize(
+    ("wish", "said"),
+    [
+        ({"max_tokens": 1.5}, "max_tokens is 1.5"),
+        ({"max_tokens": math.nan}, "max_tokens is nan"),
+        ({"max_tokens": "8"}, "max_tokens is '8'"),
+        ({"top_k": "3"}, "top_k is '3'"),
+        ({"top_k": 2.5}, "top_k is 2.5"),
+        ({"temp": "hot"}, "temperature is 'hot'"),
+        ({"temp": True}, "temperature is True"),
+        ({"seed": 1.5}, "seed is 1.5"),
+        ({"max_steps": 2.5}, "max_steps is 2.5"),
+        ({"tools": 5}, "the tools are no list"),
+    ],
+)
+def test_an_argument_of_another_type_is_named(llm: LLM, wish: dict[str, Any], said: str) -> None:
+    with pytest.raises(UsageError, match=said) as error:
+        llm.generate("Hi", **wish)
+    assert error.value.hint
+
+
+@pytest.mark.parametrize("prompt", [["Hi"], b"Hi", None, 5, [None], {"role": "user"}])
+def test_what_is_no_prompt_is_refused(llm: LLM, prompt: Any) -> None:
+    with pytest.raises(UsageError, match="the prompt is neither text nor a list of messages"):
+        llm.generate(prompt)
+    with pytest.raises(UsageError, match=r"prompts\[1\]: the prompt is neither text"):
+        llm.generate_batch(["Hi", prompt])
+    if not isinstance(prompt, list):
+        with pytest.raises(UsageError, match="text is"):
+            llm.chat().send(prompt)
+
+
+@pytest.mark.parametrize(
+    ("wish", "said"),
+    [
+        ({"name": None}, "name is None"),
+        ({"name": 5}, "name is 5"),
+        ({"name": Path("tiny")}, "name is .*Path"),
+        ({"context": 1.5}, "a context of 1.5 tokens"),
+        ({"max_kv": 5.5}, "max_kv is 5.5"),
+        ({"kv_bits": "4"}, "kv_bits is '4'"),
+        ({"kv_bits": 4.0}, "kv_bits is 4.0"),
+        ({"draft": 5}, "draft is 5"),
+        ({"expert_memory": 6}, "expert_memory is 6"),
+        ({"calibration": "mine.json"}, "calibration is 'mine.json'"),
+        ({"save_cache": "no"}, "save_cache is 'no'"),
+    ],
+)
+def test_a_wish_of_another_type_is_named_before_anything_is_read(
+    checkpoint: Path, wish: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(UsageError, match=said):
+        load(**({"name": str(checkpoint)} | wish))
+
+
+@pytest.mark.parametrize(
+    ("ids", "max_tokens", "said"),
+    [
+        ("x", 1, "a token id is 'x'"),
+        ([1.5], 1, "a token id is 1.5"),
+        (5, 1, "no ids"),
+        ([1], 1.5, "max_tokens is 1.5"),
+        ([1], None, "max_tokens is None"),
+    ],
+)
+def test_ids_of_another_type_are_refused(llm: LLM, ids: Any, max_tokens: Any, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        llm.stream_ids(ids, max_tokens=max_tokens)
 
 
 def test_the_stop_instruction_can_be_changed(llm: LLM, script: Any) -> None:
