@@ -36,10 +36,6 @@ from qwen3_mlx.tools.chain import MAX_STEPS, Chain, Toolbox
 from qwen3_mlx.tools.schema import Function, tools_of
 from qwen3_mlx.tools.tool import Tool
 
-BUNDLED_BUDGET = 512
-LOOKUP = "lookup"
-GENERATION_CONFIG = "generation_config.json"
-
 
 class Default(Enum):
     """Stands for what a model does when it is told nothing."""

@@ -82,8 +82,8 @@ def calibrate(observations: Sequence[Observation], start: Calibration, every: in
         )
     limits = replace(start, weights=_weights(observations), least=STEP)
     tried = [(c, outcome(observations, c)) for c in _candidates(limits, every, observations)]
-    needed = KEPT * sum(o.right for o in observations)
-    enough = [(c, result) for c, result in tried if result.right >= needed]
+    least = KEPT * sum(o.right for o in observations)
+    enough = [(c, result) for c, result in tried if result.right >= least]
     fewest = min(result.tokens for _, result in enough)
     near = (pair for pair in enough if pair[1].tokens <= NEAR * fewest)
     return min(near, key=_price)[0]
