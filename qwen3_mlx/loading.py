@@ -111,7 +111,8 @@ def load(
     calibrated = find_calibration(source, folder.checkpoint, calibration)
     cache = _cache_kind(folder.checkpoint, kv_bits, max_kv, save_cache=save_cache)
     tokens = counted_tokens(folder.checkpoint, context, max_kv)
-    fitting = Fitting(folder.checkpoint, dtype, tokens, kv_bits)
+    beside = _draft_bytes(draft, counted_tokens(folder.checkpoint, context, None), offline=offline)
+    fitting = Fitting(folder.checkpoint, dtype, tokens, kv_bits, beside)
     slots = None if memory is None else fitting.slots(name, memory)
     prefill_chunk = fitting.check(slots)
     bound_cache()
@@ -185,6 +186,14 @@ def _tune(loaded: LoadedModel, fitting: Fitting, slots: int | None, compiled: bo
     else:  # which experts are needed is decided outside any graph, and memory is short
         tune(loaded.model, spare=0, compiled=False)
         mx.clear_cache()
+
+
+def _draft_bytes(draft: str | None, tokens: int, *, offline: bool) -> int:
+    """What the model that guesses takes of the memory: it reads all that the other does."""
+    if draft is None or draft == LOOKUP:
+        return 0
+    checkpoint = open_checkpoint(resolve(draft, offline=offline).path)
+    return Fitting(checkpoint, None, tokens, None).needed()
 
 
 def _drafting(draft: str | None, tokenizer: Tokenizer, *, offline: bool) -> Drafting | None:

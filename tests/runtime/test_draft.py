@@ -8,8 +8,12 @@ from typing import cast
 import pytest
 
 import qwen3_mlx
-from qwen3_mlx.errors import UsageError
+from qwen3_mlx import fitting
+from qwen3_mlx.checkpoint.hub import resolve
+from qwen3_mlx.checkpoint.load import open_checkpoint
+from qwen3_mlx.errors import ModelTooLargeError, UsageError
 from qwen3_mlx.events import Reply, Usage
+from qwen3_mlx.fitting import Fitting, counted_tokens
 from qwen3_mlx.runtime import LLM
 from tests.generation.test_speculation import Always
 
@@ -77,6 +81,22 @@ def test_the_large_one_guesses_well_for_itself() -> None:
     usage = llm.generate(QUESTION).usage
     # Only what was guessed beyond the end of the reply, or before the instruction, can be wrong.
     assert usage.drafted_tokens - usage.accepted_tokens <= 4
+
+
+def test_the_memory_of_both_models_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many bytes as one model needs are not enough for two, twice as many are."""
+    source = resolve("tiny")
+    checkpoint = open_checkpoint(source.path)
+    tokens = counted_tokens(checkpoint, None, None)
+    one = Fitting(checkpoint, None, tokens, None).needed()
+    monkeypatch.setattr(fitting, "machine_memory", lambda: one)
+    assert qwen3_mlx.load("tiny", draft="lookup").drafting is not None
+    with pytest.raises(ModelTooLargeError, match="for the draft model") as error:
+        qwen3_mlx.load("tiny", draft="tiny")
+    assert error.value.hint is not None
+    assert error.value.hint.endswith("Or leave draft out.")
+    monkeypatch.setattr(fitting, "machine_memory", lambda: 2 * one)
+    assert qwen3_mlx.load("tiny", draft="tiny").drafting is not None
 
 
 def test_another_vocabulary_is_refused(checkpoint: Path) -> None:
