@@ -38,6 +38,9 @@ class RopeScaling:
         beta_fast: Rotations within the original length above which a frequency is kept (yarn).
         beta_slow: Rotations below which a frequency is divided by the factor (yarn).
         truncate: Whether the border dimensions are rounded to whole numbers (yarn).
+        fixed: Whether the file gives ``attention_factor`` itself, whatever the factor (yarn).
+        mscale: With ``mscale_all_dim``, what it follows from; 0 for the paper's formula (yarn).
+        mscale_all_dim: As ``mscale``.
     """
 
     rope_type: Literal["linear", "yarn"]
@@ -47,6 +50,9 @@ class RopeScaling:
     beta_fast: float = 32.0
     beta_slow: float = 1.0
     truncate: bool = True
+    fixed: bool = False
+    mscale: float = 0.0
+    mscale_all_dim: float = 0.0
 
     @classmethod
     def yarn(cls, factor: float, original: int) -> RopeScaling:
@@ -54,8 +60,13 @@ class RopeScaling:
         return cls("yarn", factor, original, attention_factor=yarn_mscale(factor))
 
     def stretched(self, factor: float) -> RopeScaling:
-        """The same kind of YaRN with another factor, and the temperature that goes with it."""
-        return replace(self, factor=factor, attention_factor=yarn_mscale(factor))
+        """The same kind of YaRN with another factor, and the temperature that goes with it.
+
+        As in Hugging Face, a temperature that the file gives itself stays.
+        """
+        follows = _temperature(factor, self.mscale, self.mscale_all_dim)
+        attention_factor = self.attention_factor if self.fixed else follows
+        return replace(self, factor=factor, attention_factor=attention_factor)
 
     @property
     def length(self) -> int:
@@ -123,24 +134,26 @@ def refuse_partial_rotation(fields: Fields) -> None:
 
 def _read_yarn(fields: Fields, factor: float, max_positions: int) -> RopeScaling:
     beta_slow = fields.number("beta_slow", 1e-3, 1e6, default=1.0)
+    mscale = fields.number("mscale", 0.0, 1e3, default=0.0)
+    mscale_all_dim = fields.number("mscale_all_dim", 0.0, 1e3, default=0.0)
+    follows = _temperature(factor, mscale, mscale_all_dim)
     return RopeScaling(
         rope_type="yarn",
         factor=factor,
         original_max_position_embeddings=fields.integer(
             "original_max_position_embeddings", 1, MAX_POSITIONS, default=max_positions
         ),
-        attention_factor=_attention_factor(fields, factor),
+        attention_factor=fields.number("attention_factor", 1e-3, 1e3, default=follows),
         beta_fast=fields.number("beta_fast", beta_slow, 1e6, default=32.0),
         beta_slow=beta_slow,
         truncate=fields.boolean("truncate", default=True),
+        fixed="attention_factor" in fields,
+        mscale=mscale,
+        mscale_all_dim=mscale_all_dim,
     )
 
 
-def _attention_factor(fields: Fields, factor: float) -> float:
-    if "attention_factor" in fields:
-        return fields.number("attention_factor", 1e-3, 1e3)
-    numerator = fields.number("mscale", 0.0, 1e3, default=0.0)
-    denominator = fields.number("mscale_all_dim", 0.0, 1e3, default=0.0)
-    if numerator and denominator:
-        return yarn_mscale(factor, numerator) / yarn_mscale(factor, denominator)
+def _temperature(factor: float, mscale: float, mscale_all_dim: float) -> float:
+    if mscale and mscale_all_dim:
+        return yarn_mscale(factor, mscale) / yarn_mscale(factor, mscale_all_dim)
     return yarn_mscale(factor)

@@ -68,6 +68,29 @@ def test_options_of_the_files_yarn_stay_when_it_is_stretched_further(dense: Data
     )
 
 
+@pytest.mark.parametrize(
+    ("given", "attention_factor"),
+    [
+        ({"attention_factor": 1.3}, 1.3),
+        ({"attention_factor": 1.3, "mscale": 1.0, "mscale_all_dim": 0.5}, 1.3),
+        ({"mscale": 2.0, "mscale_all_dim": 1.0}, (0.2 * math.log(4) + 1) / (0.1 * math.log(4) + 1)),
+        ({"mscale": 2.0}, 0.1 * math.log(4) + 1),
+        ({"attention_factor": None}, 0.1 * math.log(4) + 1),
+    ],
+)
+def test_the_files_temperature_stays_when_it_is_stretched_further(
+    dense: Data, given: dict[str, float], attention_factor: float
+) -> None:
+    """As transformers would compute it from the same file with the larger factor in it."""
+    scaling = {"rope_type": "yarn", "factor": 2.0, **given}
+    longer = Qwen3Config.from_hf({**dense, "rope_scaling": scaling}).with_context(4096)
+    assert longer.rope_scaling is not None
+    assert longer.rope_scaling.factor == 4.0
+    assert longer.rope_scaling.attention_factor == pytest.approx(attention_factor)
+    written = Qwen3Config.from_hf({**dense, "rope_scaling": {**scaling, "factor": 4.0}})
+    assert longer.rope_scaling == written.rope_scaling
+
+
 def test_a_linear_scaling_is_not_replaced_by_yarn(dense: Data) -> None:
     scaling = {"rope_type": "linear", "factor": 2.0}
     config = Qwen3Config.from_hf({**dense, "rope_scaling": scaling})
