@@ -180,7 +180,7 @@ class FakeConversation:
 
     def undo(self) -> dict[str, object] | None:
         """Takes the last turn back."""
-        if not self.messages:
+        if not self._turns:
             return None
         question = self.messages[-2]
         del self.messages[-2:]
@@ -188,9 +188,14 @@ class FakeConversation:
 
     def drop_oldest(self) -> bool:
         """Forgets the first turn."""
-        some = bool(self.messages)
-        del self.messages[:2]
+        some, first = bool(self._turns), len(self.messages) - len(self._turns)
+        del self.messages[first : first + 2]
         return some
+
+    @property
+    def _turns(self) -> list[dict[str, object]]:
+        """The messages after the system prompt."""
+        return [message for message in self.messages if message["role"] != "system"]
 
     def adjust(self, *, max_tokens: int | None, sampling: dict[str, object]) -> None:
         """Changes both."""
