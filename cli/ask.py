@@ -70,6 +70,7 @@ def run(
     thinking_to: Path | None = None,
     form: Form = Form.TEXT,
     tools: ToolWishes = NO_TOOLS,
+    flags: frozenset[str] = frozenset(),
 ) -> None:
     """Asks and shows the answer.
 
@@ -81,6 +82,7 @@ def run(
         thinking_to: A file for the thoughts.
         form: Of what goes to standard output.
         tools: What the model is offered.
+        flags: The settings that were given on the command line.
 
     Raises:
         Qwen3Error: there is nothing to ask, options contradict each other, a file or a tool cannot
@@ -98,6 +100,8 @@ def run(
         llm = open_model(settings, terminal)
         calls = Calls(terminal, registry) if registry.entries else None
         conversation = _opened(llm, settings, terminal, calls)
+        if "budget" in flags and settings.thinks is False and conversation.budget.limit != 0:
+            terminal.aside("--budget has no effect: thinking is off")
         cover = Cover(terminal.redaction, private=show.private)
         with stop_on_interrupt(conversation.stop) as presses, _keys(terminal, calls):
             if calls:

@@ -10,8 +10,7 @@ from typing import Annotated
 
 import typer
 
-from qwen3_mlx.cli.options import Settings
-from qwen3_mlx.cli.origins import Settled, with_origins, with_settings
+from qwen3_mlx.cli.origins import Settled, with_origins
 from qwen3_mlx.cli.terminal import Terminal
 from qwen3_mlx.cli.tool_options import AllowOption, McpOption, ToolsOption, ToolWishes
 
@@ -42,9 +41,9 @@ def chat(
     raise typer.Exit(code)
 
 
-@with_settings
+@with_origins
 def ask(
-    settings: Settings,
+    settled: Settled,
     prompt: Annotated[
         str | None,
         typer.Argument(metavar="PROMPT", help="Files and piped input are put before it."),
@@ -73,6 +72,7 @@ def ask(
     """Ask one question. The answer alone goes to standard output."""
     from qwen3_mlx.cli import ask as command
 
+    settings = settled.settings
     command.run(
         prompt,
         settings,
@@ -81,4 +81,5 @@ def ask(
         thinking_to=thinking_to,
         form=command.form_of(as_json=as_json, as_jsonl=as_jsonl),
         tools=ToolWishes(tools, mcp, allow_tools),
+        flags=settled.flags,
     )

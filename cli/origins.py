@@ -53,18 +53,13 @@ def settle(flags: Mapping[str, object]) -> Settled:
     return Settled(Settings(**values), origins, chosen)  # type: ignore[arg-type]
 
 
-def with_settings(command: Callable[..., None]) -> Callable[..., None]:
-    """Spreads the first parameter of a command, its `Settings`, into options."""
-    return spread(command, lambda flags: settle(flags).settings)
-
-
 def with_loading_settings(command: Callable[..., None]) -> Callable[..., None]:
-    """As `with_settings`, with the options alone that say how a model is loaded."""
+    """Spreads the first parameter, its `Settings`: those that say how a model is loaded."""
     return spread(command, lambda flags: settle(flags).settings, LOADING)
 
 
 def with_answering_settings(command: Callable[..., None]) -> Callable[..., None]:
-    """As `with_settings`, with the options alone that matter where budgets are compared."""
+    """The same for the settings that matter where budgets are compared."""
     return spread(command, lambda flags: settle(flags).settings, ANSWERING)
 
 

@@ -239,6 +239,34 @@ def test_an_answer_without_room_says_so(invoke: Invoke, llm: FakeLLM) -> None:
     assert "[cut off: no room is left for more tokens]\n" in invoke("ask", "A tale").stderr
 
 
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [
+        (["--no-think", "--budget", "64"], True),
+        (["--thinking", "off", "--budget", "none"], True),
+        (["--no-think", "--budget", "0"], False),
+        (["--no-think"], False),
+        (["--think", "--budget", "64"], False),
+        (["--thinking", "auto", "--budget", "64"], False),
+    ],
+)
+def test_a_budget_without_thinking_is_told_to_have_no_effect(
+    invoke: Invoke, llm: FakeLLM, flags: list[str], told: bool
+) -> None:
+    llm.enqueue(answers("5"))
+    result = invoke("ask", "2 + 3?", *flags)
+    assert (result.exit_code, result.stdout) == (0, "5\n")
+    assert ("[--budget has no effect: thinking is off]\n" in result.stderr) == told
+
+
+def test_a_budget_that_lasts_is_no_reason_to_say_so(
+    invoke: Invoke, llm: FakeLLM, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("QWEN3_MLX_BUDGET", "64")
+    llm.enqueue(answers("5"))
+    assert "--budget" not in invoke("ask", "2 + 3?", "--no-think").stderr
+
+
 def test_thoughts_without_end_are_counted_alone(invoke: Invoke, llm: FakeLLM) -> None:
     llm.enqueue(thinks("hm\n", budget=None), stops(tokens=1, seconds=75), answers("5"))
     assert invoke("ask", "2 + 3?").stderr.startswith(
