@@ -120,6 +120,7 @@ class Chat:
         self.thoughts = ""
         """What the model thought last, if that may be seen."""
         self.last_reply: Reply | None = None
+        self.own_files: dict[str, str] = {}
         self._settings = settings
         self._lines = lines
         self._keep = keep

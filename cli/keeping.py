@@ -5,6 +5,8 @@ Knows files and the clipboard. Does not know how a conversation goes on.
 
 from __future__ import annotations
 
+import os
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,11 +14,17 @@ from qwen3_mlx.cli import transcripts, wording
 from qwen3_mlx.cli.cover import covered_messages
 from qwen3_mlx.cli.files import attached
 from qwen3_mlx.cli.session import Command, Session
+from qwen3_mlx.cli.state import check_place
 from qwen3_mlx.cli.transcripts import Transcript
 from qwen3_mlx.errors import UsageError
 
 if TYPE_CHECKING:
     from qwen3_mlx.text.pieces import Message
+
+SAVE, EXPORT = "/save", "/export"
+FORCE = "!"
+"""Behind these two: replace a file that is there."""
+OVER = "the same, over a file that is there"
 
 
 def transcript_of(session: Session) -> Transcript:
@@ -50,20 +58,45 @@ def restore(session: Session, transcript: Transcript) -> None:
     session.terminal.aside(f"{turns} of a conversation with {transcript.model}")
 
 
-def _save(session: Session, name: str) -> None:
-    path = _path(name, "/save")
+def _save(session: Session, name: str, *, force: bool = False) -> None:
+    path = _place(session, name, SAVE, force=force)
     transcripts.save(transcript_of(session), path)
+    _claim(session, path, SAVE)
     session.terminal.aside(f"saved: {path}")
 
 
 def _load(session: Session, name: str) -> None:
-    restore(session, transcripts.load(_path(name, "/load")))
+    path = _path(name, "/load")
+    restore(session, transcripts.load(path))
+    _claim(session, path, SAVE)
 
 
-def _export(session: Session, name: str) -> None:
-    path = _path(name, "/export")
+def _export(session: Session, name: str, *, force: bool = False) -> None:
+    path = _place(session, name, EXPORT, force=force)
     transcripts.export(_messages(session), path)
+    _claim(session, path, EXPORT)
     session.terminal.aside(f"written as Markdown: {path}")
+
+
+def _place(session: Session, name: str, command: str, *, force: bool) -> Path:
+    """Where a command may write.
+
+    Raises:
+        UsageError: there is a file that this chat has not, by this command, written or loaded.
+    """
+    path = _path(name, command)
+    check_place(path)
+    own = session.own_files.get(os.path.abspath(path)) == command  # noqa: PTH100
+    if path.is_file() and not (own or force):
+        raise UsageError(
+            f"{path} exists",
+            hint=f"Choose another name, or replace it with {command}{FORCE} {path}",
+        )
+    return path
+
+
+def _claim(session: Session, path: Path, command: str) -> None:
+    session.own_files[os.path.abspath(path)] = command  # noqa: PTH100
 
 
 def _file(session: Session, name: str) -> None:
@@ -94,8 +127,10 @@ COMMANDS = (
         "FILE",
         takes="file",
     ),
+    Command("save!", OVER, partial(_save, force=True), "FILE", takes="file"),
     Command("load", "go on with one that was saved", _load, "FILE", takes="file"),
     Command("export", "write it as Markdown, for reading", _export, "FILE", takes="file"),
+    Command("export!", OVER, partial(_export, force=True), "FILE", takes="file"),
     Command("file", "put a file before the next message", _file, "PATH", takes="file"),
     Command("copy", "put the last answer on the clipboard", _copy),
 )

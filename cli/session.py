@@ -24,6 +24,9 @@ class Session(Protocol):
     show: Show
     """How much of the thoughts is shown."""
 
+    own_files: dict[str, str]
+    """Absolute paths of what this chat wrote or loaded, and with which command."""
+
     @property
     def conversation(self) -> Conversation:
         """What was said so far, and how to go on."""

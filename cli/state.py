@@ -33,13 +33,22 @@ def check_place(path: Path) -> None:
     """Refuse a path that no file can be written to, before the work that is to fill it.
 
     Raises:
-        UsageError: it is a folder, or in a folder that is not there.
+        UsageError: it is a folder, or in a folder that is not there, or no file can be named so.
     """
-    if path.is_dir() or not path.absolute().parent.is_dir():
+    try:
+        why = _unusable(path)
+    except OSError as error:
+        why = error.strerror
+    if why:
         raise UsageError(
-            f"{path} cannot be written: it is a folder, or in a folder that is not there",
-            hint="Name a file in a folder that exists.",
+            f"{path} cannot be written: {why}", hint="Name a file in a folder that exists."
         )
+
+
+def _unusable(path: Path) -> str | None:
+    if path.is_dir():
+        return "it is a folder"
+    return None if path.absolute().parent.is_dir() else f"there is no folder {path.parent}"
 
 
 def replace_file(path: Path, text: str) -> None:

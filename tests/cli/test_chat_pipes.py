@@ -27,8 +27,10 @@ HELP = """\
 /stats               figures of the last answer
 /context             how much of the context is used
 /save FILE           keep the conversation, with the thoughts that are shown
+/save! FILE          the same, over a file that is there
 /load FILE           go on with one that was saved
 /export FILE         write it as Markdown, for reading
+/export! FILE        the same, over a file that is there
 /file PATH           put a file before the next message
 /copy                put the last answer on the clipboard
 /tools HOW           list the tools; on or off NAME

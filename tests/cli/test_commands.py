@@ -9,6 +9,7 @@ import pytest
 import qwen3_mlx
 from qwen3_mlx.cli.completion import completions
 from qwen3_mlx.cli.files import attached
+from qwen3_mlx.cli.transcripts import load
 from qwen3_mlx.errors import ContextOverflowError, Qwen3Error
 from tests.cli.conftest import Invoke
 from tests.cli.fakes import FakeLLM, answers, stops, thinks
@@ -173,6 +174,55 @@ class TestKeeping:
         llm.enqueue(answers("5"))
         chat(invoke, "2 + 3?", f"/export {tmp_path / 'talk.md'}")
         assert (tmp_path / "talk.md").read_text() == "## You\n\n2 + 3?\n\n## Qwen3\n\n5\n"
+
+    @pytest.mark.parametrize("command", ["/save", "/export"])
+    def test_a_file_that_is_there_is_replaced_only_on_request(
+        self, invoke: Invoke, tmp_path: Path, command: str
+    ) -> None:
+        path = tmp_path / "a diary"
+        path.write_text("Dear diary")
+        assert chat(invoke, f"{command} {path}") == (
+            f"Error: {path} exists\nChoose another name, or replace it with {command}! {path}\n"
+        )
+        assert path.read_text() == "Dear diary"
+        said = chat(invoke, f"{command}! {path}", f"{command} {path}")
+        assert said.count(str(path)) == 2
+        assert "Error" not in said
+        assert path.read_text() != "Dear diary"
+
+    def test_what_this_chat_saved_or_loaded_is_saved_again(
+        self, invoke: Invoke, llm: FakeLLM, tmp_path: Path
+    ) -> None:
+        path = tmp_path / "talk.json"
+        assert "Error" not in chat(invoke, f"/save {path}", f"/save {path}")
+        for answer in ("5", "6"):
+            llm.enqueue(answers(answer))
+        said = chat(invoke, "2 + 3?", f"/save {path}", f"/load {path}", "3 + 3?", f"/save {path}")
+        assert said.startswith(f"Error: {path} exists\n")
+        assert said.endswith(f"[saved: {path}]\n")
+        assert len(load(path).messages) == 2
+
+    def test_an_export_does_not_replace_what_was_saved(
+        self, invoke: Invoke, tmp_path: Path
+    ) -> None:
+        path = tmp_path / "talk"
+        assert f"Error: {path} exists" in chat(invoke, f"/save {path}", f"/export {path}")
+        assert load(path).messages == []
+        assert f"Error: {path} exists" in chat(invoke, f"/export! {path}", f"/save {path}")
+
+    @pytest.mark.parametrize("command", ["/save", "/save!", "/export"])
+    def test_no_folder_is_made(self, invoke: Invoke, tmp_path: Path, command: str) -> None:
+        folder = tmp_path / "none"
+        assert chat(invoke, f"{command} {folder}/talk") == (
+            f"Error: {folder}/talk cannot be written: there is no folder {folder}\n"
+            "Name a file in a folder that exists.\n"
+        )
+        assert not folder.exists()
+
+    def test_a_name_that_no_file_can_have_ends_no_chat(self, invoke: Invoke) -> None:
+        said = chat(invoke, f"/save {'x' * 300}", f"/export {'x' * 300}", "/context")
+        assert said.count("Error: ") == 2
+        assert said.endswith("0 turns]\n")
 
     def test_a_file_goes_before_the_message_and_switches_nothing(
         self, invoke: Invoke, llm: FakeLLM, tmp_path: Path

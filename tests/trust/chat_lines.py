@@ -67,12 +67,14 @@ ARGUMENTS = {
 """What may stand behind a command, and what may not."""
 
 BARE = ("think", "no_think", "regen", "undo", "edit", "clear", "stats", "context", "copy", "help")
-COMMANDS = (*ARGUMENTS, *BARE, "save", "load", "export", "file", "wrong", "leave_not")
+WRITING = ("save", "save!", "export", "export!")
+COMMANDS = (*ARGUMENTS, *BARE, *WRITING, "load", "file", "wrong", "leave_not")
 WEIGHTS = {
     "undo": 4,
     "regen": 6,
     "clear": 5,
-    "save": 6,
+    "save": 4,
+    "save!": 3,
     "load": 3,
     "file": 4,
     "edit": 2,
@@ -173,7 +175,7 @@ class Entries:
             return [f"/{name} {self._random.choice(ARGUMENTS[name])}"]
         if name in {"think", "no_think"}:
             return [f"/{name} {self._random.choice(('', '', self._line()))}"]
-        if name in {"save", "load", "export", "file"}:
+        if name in {*WRITING, "load", "file"}:
             return [f"/{name} {self._path(name)}"]
         if name == "wrong":
             return [self._random.choice(WRONG)]
@@ -190,5 +192,5 @@ class Entries:
             "load": self._random.choice((saved, saved, saved, *BROKEN)),
             "export": "exported.md",
             "file": self._random.choice((*FILES, *BROKEN)),
-        }[command]
+        }[command.rstrip("!")]
         return f"{self._folder}/{name}"

@@ -90,8 +90,8 @@ def _typed(line: str, folder: Path) -> Iterator[str]:
     yield from ("hello", f"/load {folder}/saved.json", "/copy", "/undo", "hello", "/edit", "again")
     yield from (
         f"/load {folder}/saved.json",
-        f"/save {folder}/s{name}",
-        f"/export {folder}/e{name}",
+        *(f"/save {folder}/s{name}", f"/save! {folder}/s{name}"),
+        *(f"/export {folder}/e{name}", f"/export! {folder}/e{name}"),
     )
     yield from ("/regen", "/context", "/clear", "/undo", "/exit")
 

@@ -175,8 +175,10 @@ def begun(
     """A chat as it begins; the second one goes on with what was kept of the first."""
     sampling = {"seed": SEED}
     chat = PlainChat(load, stop, how == "person", "tiny", CONTEXT, sampling, saved=saved)
-    if before is not None and before.last is not None:
-        chat.restore(before.last)
+    if before is not None:
+        chat.exported = before.exported
+        if before.last is not None:
+            chat.restore(before.last)
     return chat
 
 

@@ -166,7 +166,7 @@ class Typist(io.StringIO):
                 yield ["/context"]
             yield entry
             said += is_turn(entry[0])
-        yield [f"/save {folder}/end.json"]
+        yield [f"/save! {folder}/end.json"]
         yield ["/exit"]
 
 
@@ -180,7 +180,7 @@ def is_turn(line: str) -> bool:
 def _written(line: str) -> str | None:
     command, _, name = line.partition(" ")
     path = Path(name)
-    if command not in {"/save", "/export"} or not path.is_file():
+    if command.rstrip("!") not in {"/save", "/export"} or not path.is_file():
         return None
     return path.read_bytes().decode()
 

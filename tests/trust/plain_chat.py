@@ -58,7 +58,7 @@ class PlainChat(PlainTurns):
 
     def _command(self, line: str) -> None:
         name, _, argument = line.partition(" ")
-        do = getattr(self, f"_do_{name.strip().lower()}", None)
+        do = getattr(self, f"_do_{name.strip().lower().replace('!', '_over')}", None)
         if do is None:
             raise RefusedError
         do(argument.strip())
@@ -148,16 +148,30 @@ class PlainChat(PlainTurns):
             self.tools = on
 
     def _do_save(self, name: str) -> None:
+        if name in self.saved and name not in self.own:
+            raise RefusedError
+        self._do_save_over(name)
+
+    def _do_save_over(self, name: str) -> None:
         if not name or Path(name).is_dir():
             raise RefusedError
         self.saved[name] = deepcopy(self.transcript())
+        self.own.add(name)
 
     def _do_export(self, name: str) -> None:
+        if name in self.exported and name not in self.own:
+            raise RefusedError
+        self._do_export_over(name)
+
+    def _do_export_over(self, name: str) -> None:
         if not name or Path(name).is_dir():
             raise RefusedError
+        self.exported.add(name)
+        self.own.add(name)
 
     def _do_load(self, name: str) -> None:
         self.restore(found(self.saved, name))
+        self.own.add(name)
 
     def _do_file(self, name: str) -> None:
         path = Path(name)

@@ -44,6 +44,9 @@ class PlainTurns:
         load: Makes a model, by its name and its context.
         stop: What a network sets when Ctrl-C is pressed.
         person: Whether somebody can be asked what is to go when the context is full.
+        saved: Conversations in files, by their names.
+        exported: Names of files with Markdown.
+        own: Names of files that this chat may replace.
         outcomes: What became of each turn.
     """
 
@@ -64,6 +67,8 @@ class PlainTurns:
     switch: bool | None = None
     files: list[str] = field(default_factory=list)
     saved: dict[str, Kept] = field(default_factory=dict)
+    exported: set[str] = field(default_factory=set)
+    own: set[str] = field(default_factory=set)
     last: Kept | None = None
     outcomes: list[str] = field(default_factory=list)
     errors: int = 0
