@@ -24,6 +24,7 @@ from qwen3_mlx.cli import entry_weights as weights
 from qwen3_mlx.cli.filter import clean
 from qwen3_mlx.cli.options import AsJson, refusal
 from qwen3_mlx.cli.origins import Settled, with_origins
+from qwen3_mlx.cli.streams import prepare_streams
 from qwen3_mlx.cli.terminal import Terminal
 from qwen3_mlx.errors import Qwen3Error
 
@@ -131,6 +132,7 @@ def show(
 
 def main() -> None:
     """Runs the command line of this process."""
+    prepare_streams()
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _leave)
     try:

@@ -20,6 +20,8 @@ ADVICE = (
     "tiny is a small demonstration model; better: qwen3-mlx pull 8b (4.61 GB, fits\nthis machine)\n"
 )
 
+NEEDS_FULL = pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has this device")
+
 
 def program(turn: list[Step], *args: str) -> list[str]:
     return [sys.executable, "-c", f"from tests.cli.fakes import *\nrun({[turn]!r})", "ask", *args]
@@ -100,11 +102,55 @@ def test_a_reader_that_goes_away_ends_it_quietly() -> None:
     assert b"Traceback" not in complaints
 
 
-def test_a_closed_standard_output_is_no_accident() -> None:
-    closing = ["sh", "-c", 'exec "$@" >&-', "sh"]
-    process = piped([*closing, *program(answers("5"), "2 + 3?")])
-    _, complaints = process.communicate()
-    assert (process.returncode, b"Traceback" in complaints) == (0, False)
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize(
+    ("where", "why"),
+    [
+        (">&-", "Bad file descriptor"),
+        pytest.param(">/dev/full", "No space left on device", marks=NEEDS_FULL),
+    ],
+)
+def test_an_answer_that_cannot_be_written_is_an_error(
+    monkeypatch: pytest.MonkeyPatch, where: str, why: str, unbuffered: str
+) -> None:
+    monkeypatch.setenv("PYTHONUNBUFFERED", unbuffered)
+    done = redirected(where, program(answers("5"), "2 + 3?"))
+    assert done.returncode == 1
+    assert done.stderr.endswith(f"Error: the output cannot be written: {why}\n")
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize(
+    "where", ["2>&-", pytest.param("2>/dev/full", marks=NEEDS_FULL), "<&-", "<&- 2>&-"]
+)
+def test_an_answer_needs_no_other_stream(
+    monkeypatch: pytest.MonkeyPatch, where: str, unbuffered: str
+) -> None:
+    monkeypatch.setenv("PYTHONUNBUFFERED", unbuffered)
+    done = redirected(where, [sys.executable, "-m", "qwen3_mlx", "ask", "-m", "tiny", "2 + 3?"])
+    assert (done.stdout, done.returncode) == ("The answer is 5.\n", 0)
+
+
+@NEEDS_FULL
+@pytest.mark.parametrize("args", [["--version"], ["--help"], ["models"]])
+def test_what_a_command_cannot_write_is_an_error(args: list[str]) -> None:
+    done = redirected(">/dev/full", [sys.executable, "-m", "qwen3_mlx", *args])
+    assert done.returncode == 1
+    assert done.stderr == "Error: the output cannot be written: No space left on device\n"
+
+
+def redirected(where: str, command: list[str]) -> subprocess.CompletedProcess[str]:
+    """What comes of a command with that redirection of a shell."""
+    shell = ["sh", "-c", f'exec "$@" {where}', "sh"]
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    return subprocess.run(
+        [*shell, *command],
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        env=environment,
+        check=False,
+    )
 
 
 def test_the_command_is_a_module_too(tmp_path: Path) -> None:
