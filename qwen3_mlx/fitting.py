@@ -22,7 +22,6 @@ from qwen3_mlx.memory import (
     machine_memory,
     shown_bytes,
 )
-from qwen3_mlx.model.config import check_context
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,9 +144,10 @@ def counted_tokens(checkpoint: Checkpoint, context: int | None, max_kv: int | No
     """The context that memory is counted for: the one that is asked for, else a usual one.
 
     Raises:
-        UsageError: The one that is asked for is none.
+        UsageError: The one that is asked for is none, or one that the model cannot have with any
+            memory.
     """
     if context is not None:
-        check_context(context)
+        checkpoint.config.with_context(context)
     tokens = context or min(USUAL_CONTEXT, checkpoint.config.context_length)
     return min(tokens, max_kv or tokens)

@@ -377,6 +377,13 @@ def test_a_model_that_does_not_fit_is_refused(
         load(str(checkpoint))
 
 
+def test_a_context_beyond_the_model_is_refused_whatever_the_memory(checkpoint: Path) -> None:
+    """No shorter context or rounded cache is proposed, which the model could not have either."""
+    for context in (10**7, 10**12):
+        with pytest.raises(UsageError, match=rf"{context} tokens is too long for this model"):
+            load(str(checkpoint), context=context)
+
+
 def test_a_model_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(ModelNotFoundError):
         load(str(tmp_path / "nowhere"))
