@@ -16,7 +16,7 @@ from pathlib import Path
 
 from qwen3_mlx.convert.ledger import LEDGER
 from qwen3_mlx.convert.lock import locked
-from qwen3_mlx.errors import ConversionError, FetchError, Qwen3Error, UsageError
+from qwen3_mlx.errors import TOO_LARGE, ConversionError, FetchError, Qwen3Error, UsageError
 from qwen3_mlx.memory import shown_bytes
 
 # From <fcntl.h> and <linux/fs.h>; from <sys/stdio.h> on macOS.
@@ -117,7 +117,8 @@ def claimed(name: str | Path, source: Path | None, *, force: bool) -> Iterator[P
 
 
 def _not_written(destination: Path, error: OSError, nbytes: int) -> ConversionError:
-    needed = f"; {shown_bytes(nbytes)} are needed" if nbytes else ""
+    too_large = nbytes and error.errno in TOO_LARGE
+    needed = f"; {shown_bytes(nbytes)} are needed" if too_large else ""
     return ConversionError(
         f"{destination} could not be written: {error.strerror or error}{needed}",
         hint=_hint(error, staging_of(destination)),

@@ -15,6 +15,8 @@ LONGEST = 3000
 """Characters of a message for people: names from a file may be of any length."""
 
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+TOO_LARGE = FULL | {errno.EFBIG}
+"""A smaller file could be written."""
 
 
 class Qwen3Error(Exception):
@@ -158,9 +160,9 @@ def write_error(path: object, error: OSError, nbytes: int) -> Qwen3Error:
     Args:
         path: Of the file.
         error: What the system said.
-        nbytes: How many were to be written.
+        nbytes: How many were to be written; said where a smaller file could be.
     """
-    needed = f"; {nbytes:,} bytes are needed" if nbytes else ""
+    needed = f"; {nbytes:,} bytes are needed" if nbytes and error.errno in TOO_LARGE else ""
     return Qwen3Error(
         f"{path} cannot be written: {error.strerror or error}{needed}",
         hint="Free some space on that disk." if error.errno in FULL else None,

@@ -38,10 +38,16 @@ def test_half_a_surrogate_pair_is_written_as_json_escapes_it(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("code", "hint"), [(errno.ENOSPC, "Free some space on that disk."), (errno.EIO, None)]
+    ("code", "needed", "hint"),
+    [
+        (errno.ENOSPC, "; 2,000 bytes are needed", "Free some space on that disk."),
+        (errno.EFBIG, "; 2,000 bytes are needed", None),
+        (errno.EACCES, "", None),
+        (errno.EIO, "", None),
+    ],
 )
-def test_what_cannot_be_written_is_named_with_its_size(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, hint: str | None
+def test_what_cannot_be_written_is_named_with_its_size_if_that_matters(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, needed: str, hint: str | None
 ) -> None:
     path = tmp_path / "file"
     path.write_text("old")
@@ -49,7 +55,7 @@ def test_what_cannot_be_written_is_named_with_its_size(
     with pytest.raises(Qwen3Error) as caught:
         replace_file(path, "é" * 1000)
     why = os.strerror(code)
-    assert caught.value.message == f"{path} cannot be written: {why}; 2,000 bytes are needed"
+    assert caught.value.message == f"{path} cannot be written: {why}{needed}"
     assert caught.value.hint == hint
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]

@@ -191,7 +191,7 @@ def test_a_line_of_more_parts_than_budgets_is_not_parsed(path: Path) -> None:
 def test_a_journal_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     path = tmp_path / "no" / "curve.json.partial"
     with (
-        pytest.raises(Qwen3Error, match=rf"{path} cannot be written: No such file.*; \d+ bytes"),
+        pytest.raises(Qwen3Error, match=rf"{path} cannot be written: No such file or directory$"),
         open_journal(path, SETUP),
     ):
         pytest.fail("it was made")
