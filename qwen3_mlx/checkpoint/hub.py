@@ -16,6 +16,7 @@ from typing import Literal
 from qwen3_mlx import bundled
 from qwen3_mlx.checkpoint import catalog
 from qwen3_mlx.checkpoint.fetch import Progress, cached_path, cached_repos, fetch
+from qwen3_mlx.checkpoint.files import is_there
 from qwen3_mlx.checkpoint.reader import read_json, resolve_inside
 from qwen3_mlx.errors import ModelFileError, ModelNotFoundError
 from qwen3_mlx.model.config import MODEL_TYPES
@@ -84,7 +85,7 @@ def repo_id(name: str) -> str | None:
     model = catalog.find(name)
     if model is not None:
         return model.repo
-    here = _is_folder(name) or _names_gguf(name)
+    here = _is_there(name) or _names_gguf(name)
     return name if REPO_ID.fullmatch(name) and not here else None
 
 
@@ -137,12 +138,31 @@ def _bundled(name: str) -> Source:
 
 def _directory(name: str) -> Source:
     if _is_folder(name):
-        return Source("directory", name, Path(name).expanduser())
+        return Source("directory", name, _with_model(name))
     if _names_gguf(name):
         raise _not_converted(name)
+    if _is_there(name):
+        raise ModelNotFoundError(
+            f"{name} is a file: a model is a folder",
+            hint="Name the folder that its config.json and weights are in.",
+        )
     if name.startswith((".", "/", "~")):
         raise ModelNotFoundError(f"there is no folder {name}")
     raise _unknown(name)
+
+
+def _with_model(name: str) -> Path:
+    path = Path(name).expanduser()
+    try:
+        empty = not (is_there(path / "config.json") or any(path.glob("*.safetensors")))
+    except (OSError, ModelFileError):  # may not be read, which is said by whoever tries
+        empty = False
+    if empty:
+        raise ModelNotFoundError(
+            f"the folder {name} holds no model: neither config.json nor weights",
+            hint="Name the folder that they are in.",
+        )
+    return path
 
 
 def _is_folder(name: str) -> bool:

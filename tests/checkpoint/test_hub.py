@@ -174,6 +174,7 @@ class TestResolve:
     ) -> None:
         monkeypatch.chdir(tmp_path)
         (tmp_path / "tiny").mkdir()
+        (tmp_path / "tiny" / "config.json").touch()
         shipped = tmp_path / "package"
         (shipped / "tiny").mkdir(parents=True)
         monkeypatch.setattr("qwen3_mlx.bundled.bundled_path", lambda name: shipped / name)
@@ -185,6 +186,7 @@ class TestResolve:
     ) -> None:
         monkeypatch.chdir(tmp_path)
         (tmp_path / "my" / "model").mkdir(parents=True)
+        (tmp_path / "my" / "model" / "model.safetensors").touch()
         assert names.resolve("my/model") == names.Source("directory", "my/model", Path("my/model"))
 
     def test_an_alias_that_is_not_here_says_what_fetches_it(self, hub: FakeHub) -> None:
@@ -227,6 +229,27 @@ class TestResolve:
             names.resolve(str(path))
         assert caught.value.hint == f"Try: qwen3-mlx convert '{path}' FOLDER"
         assert names.repo_id("mine/model.gguf") is None
+
+    @pytest.mark.parametrize("name", ["mine/model.safetensors", "model.safetensors", "./config"])
+    def test_a_file_is_no_model(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        Path(name).parent.mkdir(exist_ok=True)
+        Path(name).touch()
+        with pytest.raises(ModelNotFoundError) as caught:
+            names.resolve(name)
+        assert caught.value.message == f"{name} is a file: a model is a folder"
+        assert caught.value.hint == "Name the folder that its config.json and weights are in."
+        assert names.repo_id(name) is None
+
+    def test_a_folder_without_a_model(self, tmp_path: Path) -> None:
+        (tmp_path / "notes.json").touch()
+        with pytest.raises(ModelNotFoundError) as caught:
+            names.resolve(str(tmp_path))
+        assert caught.value.message == (
+            f"the folder {tmp_path} holds no model: neither config.json nor weights"
+        )
 
     def test_a_name_longer_than_any_file(self) -> None:
         with pytest.raises(ModelNotFoundError, match="there is no model called 'xxx"):

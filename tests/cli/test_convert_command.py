@@ -193,6 +193,7 @@ def test_verify_compares_a_model_with_its_record(invoke: Invoke) -> None:
 
 
 def test_verify_says_where_nothing_is_recorded(invoke: Invoke, tmp_path: Path) -> None:
+    (tmp_path / "model.safetensors").touch()
     result = invoke("verify", str(tmp_path))
     assert result.exit_code == 2
     assert result.stderr.endswith("what it was made of: qwen3-mlx verify SRC DST\n")

@@ -147,6 +147,7 @@ def test_a_folder_can_be_the_default_from_anywhere(
     invoke: Invoke, fetched: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "my model").mkdir()
+    (tmp_path / "my model" / "config.json").touch()
     monkeypatch.chdir(tmp_path)
     assert invoke("pull", "./my model", "--default").exit_code == 0
     assert (fetched, configured_model()) == ([], str(tmp_path / "my model"))
