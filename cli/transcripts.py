@@ -123,7 +123,11 @@ def last() -> Transcript:
         raise UsageError(
             "there is no conversation to go on with", hint="A chat in a terminal keeps its own."
         )
-    return load(path)
+    try:
+        return load(path)
+    except UsageError as error:
+        hint = "Remove it, or start without --resume."
+        raise UsageError(error.message, hint=hint) from error
 
 
 def export(messages: Sequence[Message], path: Path) -> None:

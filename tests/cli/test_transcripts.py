@@ -99,6 +99,19 @@ def test_other_files_are_refused(tmp_path: Path, text: str, why: str) -> None:
         transcripts.load(path)
 
 
+def test_a_damaged_last_conversation_can_be_done_without(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    path = tmp_path / "qwen3-mlx" / transcripts.LAST
+    path.parent.mkdir()
+    for damaged in (b"{", b"\xff"):
+        path.write_bytes(damaged)
+        with pytest.raises(UsageError, match=f"{path} is no") as caught:
+            transcripts.last()
+        assert caught.value.hint == "Remove it, or start without --resume."
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"there is no file .*nothing\.json"):
         transcripts.load(tmp_path / "nothing.json")
