@@ -26,8 +26,8 @@ def kept_thoughts(path: Path | None, read: Iterable[Path]) -> Iterator[Callable[
         read: Files that are part of the question, which the file must not be.
 
     Raises:
-        UsageError: the file cannot be written, or is one of those.
-        Qwen3Error: (while events pass) the thoughts cannot be written.
+        UsageError: the file is one of those, or standard output.
+        Qwen3Error: the file, or (while events pass) the thoughts, cannot be written.
     """
     if path is None:
         yield _passed_on
@@ -99,4 +99,4 @@ def _opened(path: Path) -> TextIO:
     try:
         return path.open("w", encoding="utf-8", newline="")
     except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror}") from error
+        raise write_error(path, error, 0) from error

@@ -66,18 +66,18 @@ def test_a_turn_that_fails_leaves_its_thoughts(invoke: Invoke, llm: FakeLLM, fil
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "said", "code"),
     [
-        ("-", "--thinking-to takes a file: standard output is for the answer alone"),
-        ("{0}", "{0} cannot be written: Is a directory"),
-        ("{0}/no/thoughts", "{0}/no/thoughts cannot be written: No such file or directory"),
+        ("-", "--thinking-to takes a file: standard output is for the answer alone", 2),
+        ("{0}", "{0} cannot be written: Is a directory", 1),
+        ("{0}/no/thoughts", "{0}/no/thoughts cannot be written: No such file or directory", 1),
     ],
 )
 def test_a_file_that_cannot_be_written_is_refused_before_the_model_is_loaded(
-    invoke: Invoke, llm: FakeLLM, tmp_path: Path, name: str, said: str
+    invoke: Invoke, llm: FakeLLM, tmp_path: Path, name: str, said: str, code: int
 ) -> None:
     result = invoke("ask", "Sum?", "--thinking-to", name.format(tmp_path))
-    assert result.exit_code == 2
+    assert result.exit_code == code
     assert result.stderr.splitlines()[0] == f"Error: {said.format(tmp_path)}"
     assert llm.loaded == {}
 
