@@ -6,6 +6,7 @@ no switch: whoever sends the message says which part of it was typed.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TextIO
@@ -17,6 +18,28 @@ from qwen3_mlx.places import read_named
 MOST = 16 * 10**6
 """Bytes of a file, characters of piped input, and of all that goes into one message: several times
 what fits into the longest context."""
+
+
+def dropped(path: Path) -> Path:
+    """The path; where there is no such file, what a shell would read, if there is that.
+
+    Terminals write a file that is dropped on them in quotes, or with backslashes.
+    """
+    if _is_there(path):
+        return path
+    try:
+        words = shlex.split(str(path))
+        read = Path(words[0]).expanduser() if len(words) == 1 else path
+    except (RuntimeError, ValueError):  # no such home; a quote that is not closed
+        return path
+    return read if _is_there(read) else path
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # no file can be named so
+        return False
 
 
 def attached(path: Path) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from qwen3_mlx.cli import transcripts, wording
 from qwen3_mlx.cli.cover import covered_messages
-from qwen3_mlx.cli.files import attached
+from qwen3_mlx.cli.files import attached, dropped
 from qwen3_mlx.cli.session import Command, Session
 from qwen3_mlx.cli.state import check_place
 from qwen3_mlx.cli.transcripts import Transcript
@@ -66,7 +66,7 @@ def _save(session: Session, name: str, *, force: bool = False) -> None:
 
 
 def _load(session: Session, name: str) -> None:
-    path = _path(name, "/load")
+    path = dropped(_path(name, "/load"))
     restore(session, transcripts.load(path))
     _claim(session, path, SAVE)
 
@@ -100,7 +100,7 @@ def _claim(session: Session, path: Path, command: str) -> None:
 
 
 def _file(session: Session, name: str) -> None:
-    path = _path(name, "/file")
+    path = dropped(_path(name, "/file"))
     session.attach(attached(path))
     session.terminal.aside(f"{path} goes with your next message")
 
@@ -108,7 +108,10 @@ def _file(session: Session, name: str) -> None:
 def _path(name: str, command: str) -> Path:
     if not name:
         raise UsageError(f"{command} needs the name of a file")
-    return Path(name).expanduser()
+    try:
+        return Path(name).expanduser()
+    except RuntimeError as error:
+        raise UsageError(f"{name} cannot be a file: {error}") from error
 
 
 def _copy(session: Session, _argument: str) -> None:

@@ -238,6 +238,36 @@ class TestKeeping:
             ("And now?", "And now?"),
         ]
 
+    @pytest.mark.parametrize(
+        ("name", "typed"),
+        [
+            ("my notes.txt", "'{}/my notes.txt'"),
+            ("my notes.txt", '"{}/my notes.txt"'),
+            ("my notes (1).txt", r"{}/my\ notes\ \(1\).txt"),
+            ("it's.txt", r"{}/it\'s.txt"),
+            ("it's.txt", "{}/it's.txt"),
+            ("a\\ b", r"{}/a\ b"),
+        ],
+    )
+    def test_a_path_may_be_written_as_for_a_shell(
+        self, invoke: Invoke, tmp_path: Path, name: str, typed: str
+    ) -> None:
+        """As terminals write a file that is dropped on them."""
+        path = tmp_path / name
+        path.write_text("The code is 41.\n")
+        said = chat(invoke, f"/file {typed.format(tmp_path)}")
+        assert said == f"[{path} goes with your next message]\n"
+
+    def test_a_path_that_is_none_is_named_as_it_was_typed(self, invoke: Invoke) -> None:
+        for typed in ("'/no such file'", "/no/such 'file", "/no such file"):
+            assert chat(invoke, f"/file {typed}") == f"Error: there is no file {typed}\n"
+
+    def test_a_home_that_is_none_ends_no_chat(self, invoke: Invoke) -> None:
+        for command in ("/file", "/load", "/save", "/export"):
+            said = chat(invoke, f"{command} ~nobody-here/x", "/context")
+            assert said.startswith("Error: ~nobody-here/x ")
+            assert said.endswith("0 turns]\n")
+
     def test_a_file_is_forgotten_with_the_conversation(
         self, invoke: Invoke, llm: FakeLLM, tmp_path: Path
     ) -> None:
