@@ -68,8 +68,7 @@ class LineSource(Protocol):
 
 def line_source(terminal: Terminal, typed: TypedLines) -> LineSource:
     """The source that fits the terminal; `typed` is what was said before."""
-    edited = terminal.conversational and not terminal.plain
-    return LineEditor(typed) if edited else PipedLines(terminal)
+    return LineEditor(typed) if terminal.can_edit else PipedLines(terminal)
 
 
 class LineEditor:

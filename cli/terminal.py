@@ -71,8 +71,10 @@ class Terminal:
         """Whether single keys can be read as they are pressed."""
         self.can_ask = self.hears_keys and not quiet
         """Whether somebody can be asked for a key, wherever answers go."""
-        self.conversational = stdin.isatty() and _is_screen(self._stdout) and not quiet
-        """Whether a person types and reads here."""
+        self.conversational = stdin.isatty() and stdout.isatty() and not quiet
+        """Whether a person types and reads here, on a dumb terminal too."""
+        self.can_edit = self.conversational and not plain and _is_screen(self._stdout)
+        """Whether a line can be edited here."""
 
     @classmethod
     def of_process(
@@ -175,10 +177,12 @@ class Terminal:
         """Puts text on the clipboard of whoever looks at the screen, also from afar.
 
         Raises:
-            UsageError: there is no screen.
+            UsageError: there is no screen, or none that could pass it on.
         """
         if not self.conversational:
             raise UsageError("there is no clipboard here: this is no terminal")
+        if os.environ.get("TERM", "") in _DUMB:
+            raise UsageError("there is no clipboard here: this terminal takes no escape codes")
         # OSC 52 of xterm's control sequences: base64, so that nothing in it is obeyed.
         copied = self.redaction.text(text).encode("utf-8", "replace")  # halves of pairs from files
         self._write(f"\x1b]52;c;{base64.b64encode(copied).decode()}\x07")

@@ -175,12 +175,16 @@ def test_plain_text_when_it_is_wanted(
 
 def test_a_dumb_terminal_gets_plain_lines(start: Start) -> None:
     screen = start([*thinks("hm\n"), *stops(), *answers("5")], env={"TERM": "dumb"})
-    screen.type("2 + 3?\r\x04")
+    screen.wait_for(f"{WELCOME}\n›")
+    screen.type("2 + 3?\r")
+    screen.wait_for("5\n\n›")
+    screen.type("/copy\r\x04")
     assert screen.finish() == 0
     assert b"\x1b" not in screen.raw
     assert screen.text == (
-        "2 + 3?\n[thinking 1/512] hm\n"
-        "[thought for 3.2 s · 118 of 512 tokens · stopped by itself]\n5"
+        f"{WELCOME}\n› 2 + 3?\n[thinking 1/512] hm\n"
+        "[thought for 3.2 s · 118 of 512 tokens · stopped by itself]\n5\n\n"
+        "› /copy\nError: there is no clipboard here: this terminal takes no escape codes\n\n›"
     )
 
 
