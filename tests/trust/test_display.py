@@ -29,7 +29,7 @@ def test_nothing_falls() -> None:
 
 WRITERS = {
     *("app", "calls", "chat", "heatmap", "live", "markdown", "progress", "region", "terminal"),
-    *("view", "status"),
+    *("view", "status", "streams"),
 }
 """The modules that have to do with a screen itself. Each is attacked; all others hand what they
 show to one of these."""
