@@ -207,7 +207,7 @@ class Chat:
             except ContextOverflowError as error:
                 if not self.terminal.conversational:
                     raise
-                if not make_room(self, error):
+                if not make_room(self, text, error):
                     return False
 
     def change_model(self, name: str) -> None:
@@ -218,13 +218,12 @@ class Chat:
         """
         self._reopen(dataclasses.replace(self._settings, model=name))
 
-    def widen(self) -> None:
-        """Doubles the context, by YaRN where the model's own is not enough.
+    def widen(self, context: int) -> None:
+        """Makes the context so many tokens, by YaRN where the model's own is not enough.
 
         Raises:
             Qwen3Error: the model cannot be loaded with it.
         """
-        context = 2 * self.conversation.context_length
         self._reopen(dataclasses.replace(self._settings, context=context))
 
     def _reopen(self, settings: Settings) -> None:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from inspect import GEN_CLOSED, GEN_RUNNING, getgeneratorstate
 from threading import Event as Flag
 
-from qwen3_mlx.errors import UsageError, check_type
+from qwen3_mlx.errors import ContextOverflowError, UsageError, check_type
 from qwen3_mlx.events import Done, Event, Reply, ThinkingChosen, ToolCall
 from qwen3_mlx.generation.ahead import HandOver, read_ahead
 from qwen3_mlx.generation.defaults import SamplingArgs
@@ -98,6 +98,11 @@ class Conversation:
     def context_length(self) -> int:
         """Tokens that the prompt and a reply may have together."""
         return self._engine.context_length
+
+    @property
+    def longest_context(self) -> int:
+        """Tokens that it could be at most, were the model loaded for them."""
+        return self._engine.model.config.longest_context
 
     @property
     def thinks(self) -> Thinking:
@@ -225,6 +230,16 @@ class Conversation:
                 rest[0].setdefault("thinking", first["thinking"])
             del self.messages[starts[0] : (*starts, len(self.messages))[1]]
             return True
+
+    def holds(self, text: str) -> bool:
+        """Whether the context has room for this message, were no other turn before it."""
+        request = self._request([*opening(self.system), _question(text, None)], True, self._stop)
+        writer = self._engine.writer()
+        try:
+            writer.encoded(writer.pieces(request))
+        except ContextOverflowError:
+            return False
+        return True
 
     def adjust(self, *, max_tokens: int | None, sampling: SamplingArgs) -> None:
         """Change `max_tokens` and `sampling` together, or nothing.

@@ -43,7 +43,15 @@ class UsageError(Qwen3Error, ValueError):
 
 
 class ContextOverflowError(UsageError):
-    """The prompt does not fit into the model's context (exit code 2)."""
+    """The prompt does not fit into the model's context (exit code 2).
+
+    Attributes:
+        tokens: That it has at least.
+    """
+
+    def __init__(self, message: str, *, hint: str | None = None, tokens: int = 0) -> None:
+        super().__init__(message, hint=hint)
+        self.tokens = tokens
 
 
 class ModelNotFoundError(Qwen3Error):

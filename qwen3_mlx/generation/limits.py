@@ -34,7 +34,7 @@ def check_prompt(prompt_tokens: int, context_length: int) -> None:
         ContextOverflowError: with both numbers.
     """
     if prompt_tokens >= context_length:
-        raise _too_long(str(prompt_tokens), context_length)
+        raise _too_long(prompt_tokens, "", context_length)
 
 
 def check_fewest(fewest: int, context_length: int) -> None:
@@ -49,13 +49,14 @@ def check_fewest(fewest: int, context_length: int) -> None:
         ContextOverflowError: with both numbers.
     """
     if fewest >= max(context_length, SOON_ENCODED):
-        raise _too_long(f"at least {fewest}", context_length)
+        raise _too_long(fewest, "at least ", context_length)
 
 
-def _too_long(tokens: str, context_length: int) -> ContextOverflowError:
+def _too_long(tokens: int, about: str, context_length: int) -> ContextOverflowError:
     return ContextOverflowError(
-        f"the prompt has {tokens} tokens and the model's context {context_length}",
+        f"the prompt has {about}{tokens} tokens and the model's context {context_length}",
         hint="Shorten the prompt, clear the conversation, or load the model with a larger context.",
+        tokens=tokens,
     )
 
 

@@ -99,6 +99,13 @@ class Qwen3Config:
         return self.context or self._reach
 
     @property
+    def longest_context(self) -> int:
+        """Tokens that the context can be made for at most, see `with_context`."""
+        if self.rope_scaling is not None and self.rope_scaling.rope_type != "yarn":
+            return self._reach
+        return max(self._reach, MAX_YARN_FACTOR * self.native_length)
+
+    @property
     def _reach(self) -> int:
         stretched = self.rope_scaling.length if self.rope_scaling else 0
         return max(stretched, self.max_position_embeddings)

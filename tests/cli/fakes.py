@@ -129,6 +129,8 @@ class FakeConversation:
     max_tokens: int | None = None
     context_used: int = 0
     context_length: int = 4096
+    longest_context: int = 65536
+    roomy: bool = True
     sampling: dict[str, object] = field(default_factory=dict)
     on_prefill: Callable[[int, int], None] | None = None
     reading: bool = False
@@ -185,6 +187,10 @@ class FakeConversation:
         question = self.messages[-2]
         del self.messages[-2:]
         return question
+
+    def holds(self, _text: str) -> bool:
+        """Whether it has room for a message alone."""
+        return self.roomy
 
     def drop_oldest(self) -> bool:
         """Forgets the first turn."""

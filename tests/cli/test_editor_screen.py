@@ -135,7 +135,7 @@ class TestFullContext:
         screen.type("2 + 3?\r")
         screen.wait_for("5\n\n›")
         screen.type("More?\r")
-        screen.wait_for("doubles the context (YaRN):")
+        screen.wait_for("y makes the context 8192 tokens (YaRN):")
         screen.type("d\r")
         screen.wait_for("6\n\n›")
 
@@ -143,7 +143,7 @@ class TestFullContext:
         screen = start([TOO_LONG], answers("6"))
         screen.wait_for("›")
         screen.type("2 + 3?\r")
-        screen.wait_for("doubles the context (YaRN):")
+        screen.wait_for("y makes the context 8192 tokens (YaRN):")
         screen.type("\r")
         screen.wait_for("›")
         screen.type("Short?\r")
@@ -153,7 +153,7 @@ class TestFullContext:
         screen = start([TOO_LONG], answers("6"))
         screen.wait_for("›")
         screen.type("2 + 3?\r")
-        screen.wait_for("doubles the context (YaRN):")
+        screen.wait_for("y makes the context 8192 tokens (YaRN):")
         screen.type("y\r")
         screen.wait_for("6\n\n›")
 
@@ -184,9 +184,9 @@ def test_ctrl_c_at_a_full_context_goes_on(start: Start) -> None:
     screen = start([ContextOverflowError("it is full")], answers("5"))
     screen.wait_for("›")
     screen.type("2 + 3?\r")
-    screen.wait_for("Error: it is full\ny doubles the context (YaRN):")
+    screen.wait_for("Error: it is full\ny makes the context 8192 tokens (YaRN):")
     screen.type("\x03")
-    screen.wait_for("the question is forgotten\n\n›")
+    screen.wait_for("the question was not asked\n\n›")
     assert screen.text.count("it is full") == 1
     screen.type("2 + 3?\r")
     screen.wait_for("5\n\n›")

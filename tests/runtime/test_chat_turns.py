@@ -71,6 +71,12 @@ def test_a_switch_holds_until_the_next_one_and_goes_with_its_turn(chat: Conversa
     assert thinks(chat)
 
 
+def test_what_there_is_room_for_alone(chat: Conversation) -> None:
+    assert chat.holds("One?")
+    assert not chat.holds("One? " * chat.context_length)
+    assert chat.longest_context == 32 * chat.context_length
+
+
 def test_a_switch_in_the_oldest_turn_outlives_it(chat: Conversation) -> None:
     for question in ("One? /no_think", "Two?", "Three? /think", "Four?"):
         chat.send(question)

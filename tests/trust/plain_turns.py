@@ -97,21 +97,23 @@ class PlainTurns:
                 if not self.person:
                     raise RefusedError from error
                 self.errors += 1
-                if not self._make_room():
+                if not self._make_room(question, error.tokens):
                     return False
             except Qwen3Error as error:
                 self.outcomes.append("limits that contradict each other")
                 raise RefusedError from error
 
-    def _make_room(self) -> bool:
+    def _make_room(self, question: Said, tokens: int) -> bool:
         """What the letter says; whether to try again."""
         letter = next(self.letters, "").strip().lower()
         starts = [i for i, m in enumerate(self.messages) if m["role"] == "user"]
+        fewer = letter in {"d", "n"} and starts and self._fits_alone(question)
         if letter == "y":
-            self._reload(self.model, 2 * self.context)
-        elif letter == "n" and starts:
+            doublings = max(1, (tokens // self.context).bit_length())
+            self._reload(self.model, self.context << doublings)
+        elif letter == "n" and fewer:
             self.clear()
-        elif letter == "d" and starts:
+        elif letter == "d" and fewer:
             end = [*starts, len(self.messages)][1]
             gone, left = self.messages[starts[0]], self.messages[end:]
             if left and "thinking" in gone and "thinking" not in left[0]:
@@ -121,6 +123,12 @@ class PlainTurns:
             self.outcomes.append("question forgotten")
             return False
         return True
+
+    def _fits_alone(self, question: Said) -> bool:
+        systems = [{"role": "system", "content": self.system}] if self.system is not None else []
+        llm = self._llm()
+        pieces = llm.writer().pieces(self._request([*systems, question], True))
+        return len(llm.tokenizer.encode_pieces(pieces)) < self.context
 
     def _turn(self, question: Said, typed: str) -> bool:
         self.stop.clear()
