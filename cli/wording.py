@@ -86,6 +86,8 @@ def thought(event: ThinkingStopped, budget: int | None, width: int | None = None
     if event.reason == "length" and not event.thinking_tokens:
         return f"no room to think: {event.why}"
     used, time = event.thinking_tokens, seconds(event.seconds)
+    if used and budget == 0:
+        budget = None  # it was turned to 0 meanwhile: there is nothing to count against
     cause = event.why or _STOPPED_BY.get(event.reason, "")
     of_budget = tokens(used) if budget is None else f"{used} of {tokens(budget)}"
     stopped = f"stopped: {cause}" if event.why else cause and f"stopped {cause}"
@@ -119,7 +121,7 @@ def ending(reply: Reply) -> str | None:
     if reply.finish_reason == "user":
         return _stopped(reply)
     if reply.finish_reason == "length":
-        return "cut off: no room is left for more tokens"
+        return "cut off: the context, or --max-tokens, allows no more"
     if reply.tool_calls:
         return f"asked for {joined(*(call.name for call in reply.tool_calls))}; no tools run here"
     return None
@@ -130,7 +132,7 @@ def _stopped(reply: Reply) -> str:
         return "stopped"
     if any(step.results for step in reply.steps):
         return "stopped before an answer; what the tools said is kept"
-    return "stopped before an answer; the question is forgotten"
+    return "stopped before an answer; the question is taken back"
 
 
 def statistics(reply: Reply) -> str:

@@ -236,7 +236,10 @@ def test_an_error_after_half_an_answer_keeps_the_half(invoke: Invoke, llm: FakeL
 def test_an_answer_without_room_says_so(invoke: Invoke, llm: FakeLLM) -> None:
     llm.conversation.finish_reason = "length"
     llm.enqueue(answers("once upon a"))
-    assert "[cut off: no room is left for more tokens]\n" in invoke("ask", "A tale").stderr
+    assert (
+        "[cut off: the context, or --max-tokens, allows no more]\n"
+        in invoke("ask", "A tale").stderr
+    )
 
 
 @pytest.mark.parametrize(

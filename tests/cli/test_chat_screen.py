@@ -107,7 +107,7 @@ def test_ctrl_c_while_thinking_takes_the_question_back(start: Start) -> None:
     assert screen.wait_for("forgotten\n\n›") == (
         f"{WELCOME}\n› 2 + 3?\n"
         "thought for 3.2 s · 41 of 512 tokens · stopped by you\n"
-        "stopped before an answer; the question is forgotten\n\n›"
+        "stopped before an answer; the question is taken back\n\n›"
     )
     assert not screen.cursor_hidden
 

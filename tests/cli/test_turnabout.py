@@ -126,7 +126,7 @@ def test_the_key_answers_at_once_what_was_thought_about(start: Start) -> None:
     screen.type("t")
     screen.wait_for("again, not thinking")
     screen.wait_for("19\n\n›")
-    assert "the question is forgotten" not in screen.text
+    assert "the question is taken back" not in screen.text
 
 
 def test_ctrl_c_comes_before_the_key(start: Start) -> None:
@@ -135,4 +135,4 @@ def test_ctrl_c_comes_before_the_key(start: Start) -> None:
     screen.type("1?\r")
     screen.wait_for("t: think now")
     screen.type("\x03")
-    screen.wait_for("the question is forgotten")
+    screen.wait_for("the question is taken back")

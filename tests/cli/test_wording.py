@@ -32,6 +32,7 @@ def test_seconds(value: float, text: str) -> None:
         ("budget", 118, 80, "thought for 3.2 s · 118 of 118 tokens · stopped by the budget"),
         ("user", None, 80, "thought for 3.2 s · 118 tokens · stopped by you"),
         ("length", 512, 80, "thought for 3.2 s · 118 of 512 tokens · stopped for lack of room"),
+        ("budget", 0, 80, "thought for 3.2 s · 118 tokens · stopped by the budget"),
         ("natural", 512, 57, "thought for 3.2 s · 118 of 512 tokens · stopped by itself"),
         ("natural", 512, 56, "thought 3.2 s · 118/512 · by itself"),
         ("user", None, 40, "thought 3.2 s · 118 tokens · by you"),
@@ -80,13 +81,13 @@ TOLD = Step(
         (reply(finish_reason="user"), "stopped"),
         (
             reply("", finish_reason="user"),
-            "stopped before an answer; the question is forgotten",
+            "stopped before an answer; the question is taken back",
         ),
         (
             reply("", finish_reason="user", steps=(TOLD,)),
             "stopped before an answer; what the tools said is kept",
         ),
-        (reply(finish_reason="length"), "cut off: no room is left for more tokens"),
+        (reply(finish_reason="length"), "cut off: the context, or --max-tokens, allows no more"),
         (
             reply(
                 finish_reason="tool_calls",
