@@ -346,7 +346,7 @@ class Chat:
         conversation = self.conversation
         return wording.toolbar(
             clean_line(self.model),
-            wording.mode(thinks=self._thinks(), budget=conversation.budget.setting),
+            wording.next_turn(conversation, self._thinks()),
             used=conversation.context_used,
             context=conversation.context_length,
             width=self.terminal.console.width,

@@ -59,8 +59,7 @@ def _thinking(session: Session, argument: str) -> None:
     if argument:
         conversation.think(_kind_of_thinking(argument))
         session.switch("")
-    budget = conversation.budget.setting
-    session.terminal.aside(wording.mode(thinks=conversation.thinks, budget=budget))
+    session.terminal.aside(wording.next_turn(conversation))
 
 
 def _kind_of_thinking(argument: str) -> Thinking:

@@ -24,7 +24,8 @@ def welcome(terminal: Terminal, llm: LLM, conversation: Conversation) -> None:
     if not terminal.conversational:
         return
     program = f"qwen3-mlx {qwen3_mlx.__version__}"
-    terminal.say(wording.joined(program, clean_line(llm.name), _mode(conversation)), "bold")
+    mode = wording.next_turn(conversation)
+    terminal.say(wording.joined(program, clean_line(llm.name), mode), "bold")
     for line in _introduction(llm):
         terminal.say(line, "dim")
     terminal.say()
@@ -51,7 +52,3 @@ def better_model() -> str:
 def suggestion(llm: LLM) -> str:
     """Something that the model can be asked first."""
     return EXAMPLE if llm.source.kind == "bundled" else ""
-
-
-def _mode(conversation: Conversation) -> str:
-    return wording.mode(thinks=conversation.thinks, budget=conversation.budget.setting)

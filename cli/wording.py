@@ -12,6 +12,7 @@ from qwen3_mlx.events import Reply, StopThinking, ThinkingChosen, ThinkingStoppe
 from qwen3_mlx.memory import shown_bytes
 
 if TYPE_CHECKING:
+    from qwen3_mlx.chat import Conversation
     from qwen3_mlx.generation.mode import Thinking
     from qwen3_mlx.generation.thinking import AutoBudget
 
@@ -57,17 +58,34 @@ def budget(limit: int | AutoBudget | None) -> str:
     return f"thinking budget: {'no end' if limit is None else tokens(limit)}"
 
 
-def mode(*, thinks: Thinking, budget: int | AutoBudget | None) -> str:
-    """How the next turn begins: `thinks up to 512 tokens`."""
+def mode(*, thinks: Thinking, budget: int | AutoBudget | None, room: int) -> str:
+    """How the next turn begins: `thinks up to 512 tokens`.
+
+    Args:
+        thinks: Whether it thinks.
+        budget: Of its thoughts.
+        room: Tokens of thought that context and reply leave at most.
+    """
     if not thinks:
         return "answers at once"
-    if thinks == "auto" and budget != 0:
-        return f"{mode(thinks=True, budget=budget)}, but not to look things up"
-    if budget is not None and not isinstance(budget, int):
-        return f"thinks as it needs (budget {budget})"
     if budget == 0:
         return "answers at once (budget 0)"
-    return "thinks without end" if budget is None else f"thinks up to {tokens(budget)}"
+    if room == 0:
+        return "answers at once (no room to think)"
+    if thinks == "auto":
+        return f"{mode(thinks=True, budget=budget, room=room)}, but not to look things up"
+    if budget is not None and not isinstance(budget, int):
+        return f"thinks as it needs (budget {budget})"
+    return "thinks without end" if budget is None else f"thinks up to {tokens(min(budget, room))}"
+
+
+def next_turn(conversation: Conversation, thinks: Thinking | None = None) -> str:
+    """As `mode`, of a conversation; `thinks` where a word that was typed says so."""
+    return mode(
+        thinks=conversation.thinks if thinks is None else thinks,
+        budget=conversation.budget.setting,
+        room=conversation.thinking_room,
+    )
 
 
 def speed(rate: float | None) -> str:

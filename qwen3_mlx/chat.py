@@ -16,6 +16,7 @@ from qwen3_mlx.events import Done, Event, Reply, ThinkingChosen, ToolCall
 from qwen3_mlx.generation.ahead import HandOver, read_ahead
 from qwen3_mlx.generation.defaults import SamplingArgs
 from qwen3_mlx.generation.engine import Engine, Events
+from qwen3_mlx.generation.limits import thinking_room
 from qwen3_mlx.generation.mode import Thinking, choose, settled
 from qwen3_mlx.generation.prefix import Prefix
 from qwen3_mlx.generation.prompt import Request
@@ -113,6 +114,12 @@ class Conversation:
     def context_used(self) -> int:
         """Tokens that the model has read or written in the last turn, its prompt included."""
         return self._prefix.used
+
+    @property
+    def thinking_room(self) -> int:
+        """Tokens of thought for which a turn has room at most, before anything is said."""
+        instruction = len(self._engine.writer().stop_instruction)
+        return thinking_room(self.context_length, instruction, self.max_tokens)
 
     def think(self, thinking: Thinking) -> None:
         """Set `thinking`, and forget the switches that were typed; one in the system prompt stays.

@@ -131,6 +131,7 @@ class FakeConversation:
     context_length: int = 4096
     longest_context: int = 65536
     roomy: bool = True
+    thinking_room: int = 4000
     sampling: dict[str, object] = field(default_factory=dict)
     on_prefill: Callable[[int, int], None] | None = None
     reading: bool = False

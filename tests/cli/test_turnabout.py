@@ -63,10 +63,10 @@ def test_what_is_said_about_a_choice() -> None:
 
 
 def test_how_the_next_turn_begins() -> None:
-    assert wording.mode(thinks="auto", budget=512) == (
+    assert wording.mode(thinks="auto", budget=512, room=4000) == (
         "thinks up to 512 tokens, but not to look things up"
     )
-    assert wording.mode(thinks="auto", budget=0) == "answers at once (budget 0)"
+    assert wording.mode(thinks="auto", budget=0, room=4000) == "answers at once (budget 0)"
 
 
 def test_the_setting_says_auto() -> None:

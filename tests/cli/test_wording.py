@@ -15,6 +15,7 @@ from qwen3_mlx.events import (
     ToolResult,
     Usage,
 )
+from qwen3_mlx.generation.mode import Thinking
 
 
 @pytest.mark.parametrize(
@@ -106,16 +107,20 @@ def test_a_rate_that_is_not_known_is_not_shown() -> None:
 
 
 @pytest.mark.parametrize(
-    ("thinks", "budget", "text"),
+    ("thinks", "budget", "room", "text"),
     [
-        (True, 512, "thinks up to 512 tokens"),
-        (True, None, "thinks without end"),
-        (True, 0, "answers at once (budget 0)"),
-        (False, 512, "answers at once"),
+        (True, 512, 2000, "thinks up to 512 tokens"),
+        (True, 4096, 2000, "thinks up to 2000 tokens"),
+        (True, None, 2000, "thinks without end"),
+        (True, 0, 2000, "answers at once (budget 0)"),
+        (True, 512, 0, "answers at once (no room to think)"),
+        (True, None, 0, "answers at once (no room to think)"),
+        (False, 512, 2000, "answers at once"),
+        ("auto", 4096, 2000, "thinks up to 2000 tokens, but not to look things up"),
     ],
 )
-def test_mode(thinks: bool, budget: int | None, text: str) -> None:
-    assert wording.mode(thinks=thinks, budget=budget) == text
+def test_mode(thinks: Thinking, budget: int | None, room: int, text: str) -> None:
+    assert wording.mode(thinks=thinks, budget=budget, room=room) == text
 
 
 @pytest.mark.parametrize(
@@ -128,7 +133,7 @@ def test_mode(thinks: bool, budget: int | None, text: str) -> None:
     ],
 )
 def test_toolbar(width: int, text: str) -> None:
-    mode = wording.mode(thinks=True, budget=512)
+    mode = wording.mode(thinks=True, budget=512, room=2000)
     assert wording.toolbar("tiny", mode, used=41, context=2048, width=width) == text
 
 

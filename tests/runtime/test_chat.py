@@ -213,6 +213,18 @@ def test_a_prompt_may_fill_the_context_but_for_one_token(
         ask(length)
 
 
+def test_the_room_to_think_is_what_context_and_reply_leave(script: Any, make_engine: Make) -> None:
+    def room(context_length: int, max_tokens: int | None = None) -> int:
+        engine = make_engine(script, context_length=context_length)
+        budget = ThinkingBudget(None)
+        return Conversation(engine, budget=budget, max_tokens=max_tokens).thinking_room
+
+    instruction = len(make_engine(script).writer().stop_instruction)
+    assert room(2048) == 2048 - 2 - instruction - 32
+    assert room(2048, max_tokens=500) == 500 - instruction - 32
+    assert room(30) == 0
+
+
 def test_a_conversation_may_move_between_threads(chat: Begin) -> None:
     conversation = chat()
     answers: list[str] = []
