@@ -11,6 +11,7 @@ from typing import Protocol, cast
 
 import mlx.core as mx
 
+from qwen3_mlx.generation.decode import PREFILL_CHUNK, prefill, row
 from qwen3_mlx.generation.shared import common_prefix
 from qwen3_mlx.model.cache import rewind
 from qwen3_mlx.model.qwen3 import Qwen3
@@ -76,8 +77,11 @@ class DraftModel:
         held = common_prefix(self._read, ids[:-1])
         self._read = self._read[:held]  # first, so that no interrupt leaves more noted than read
         rewind(self._cache, held)
-        new = mx.array([list(ids[held:])])
-        tokens = [self._best(self._model.last_logits(new, self._cache))]
+        new = list(ids[held:])
+        if len(new) > PREFILL_CHUNK:  # a prompt, whose memory grows with what is read at a time
+            prefill(self._model, new[:-1], self._cache)
+            new = new[-1:]
+        tokens = [self._best(self._model.last_logits(row(new), self._cache))]
         while len(tokens) < MODEL_TOKENS:
             tokens.append(self._best(self._model.next_logits(tokens[-1], self._cache)))
         proposed = cast(list[int], mx.concatenate(tokens).tolist())

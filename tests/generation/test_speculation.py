@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cache
+from typing import TypeVar
 
 import mlx.core as mx
 import pytest
@@ -17,6 +18,9 @@ from qwen3_mlx.generation.sampling import Sampler, SamplingOptions
 from qwen3_mlx.generation.speculation import Speculative
 from qwen3_mlx.generation.steps import Judge, Part, Verdict
 from qwen3_mlx.model import Qwen3, Qwen3Config, make_cache
+from qwen3_mlx.model.cache import KVCache, LayerCache
+
+M = TypeVar("M", bound=Qwen3)
 
 VOCAB = 40
 PROMPT = [3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5]
@@ -62,7 +66,7 @@ def same_network() -> Qwen3:
     return network(seed=5)
 
 
-def network(seed: int) -> Qwen3:
+def network(seed: int, kind: type[M] = Qwen3) -> M:  # type: ignore[assignment]
     mx.random.seed(seed)
     config = Qwen3Config(
         model_type="qwen3",
@@ -77,7 +81,7 @@ def network(seed: int) -> Qwen3:
         rope_theta=1e4,
         max_position_embeddings=512,
     )
-    model = Qwen3(config)
+    model = kind(config)
     mx.eval(model)
     return model
 
@@ -129,6 +133,31 @@ def test_nor_do_those_of_real_drafters(
     model: Qwen3, options: SamplingOptions, make: Callable[[], Drafter]
 ) -> None:
     assert decode(model, options, drafter=make()) == decode(model, options)
+
+
+class Noting(Qwen3):
+    """Notes how many ids it reads at a time."""
+
+    def __init__(self, config: Qwen3Config) -> None:
+        super().__init__(config)
+        self.sizes: list[int] = []
+
+    def last_logits(self, ids: mx.array, cache: Sequence[LayerCache] | None = None) -> mx.array:
+        self.sizes.append(ids.size)
+        return super().last_logits(ids, cache)
+
+    def advance(self, ids: mx.array, cache: Sequence[KVCache]) -> mx.array:
+        self.sizes.append(ids.size)
+        return super().advance(ids, cache)
+
+
+def test_a_draft_model_reads_a_long_prompt_in_parts() -> None:
+    ids = [3, 1, 4, 1, 5] * 300
+    noting = network(seed=5, kind=Noting)
+    best = mx.argmax(noting.last_logits(mx.array([ids])), axis=-1).item()
+    noting.sizes.clear()
+    assert DraftModel(noting, VOCAB).propose(ids)[0] == best
+    assert noting.sizes == [512, 512, 475, 1, 1, 1, 1]
 
 
 def judging(drop: set[int], inject: set[int]) -> Judge:
