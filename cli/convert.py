@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from qwen3_mlx.cli.choices import LearningMethod
+from qwen3_mlx.cli.loading import flags_named
 from qwen3_mlx.cli.progress import showing_progress
 from qwen3_mlx.cli.tables import columns
 from qwen3_mlx.cli.terminal import Terminal
@@ -17,6 +18,8 @@ from qwen3_mlx.convert import Outlook, convert, outlook
 from qwen3_mlx.convert.folder import staging_of
 from qwen3_mlx.convert.manifest import read_manifest
 from qwen3_mlx.memory import shown_bytes
+
+FORCE = {"force=True": "--force"}
 
 
 def run(
@@ -67,9 +70,10 @@ def run(
 
 @contextmanager
 def left_with_a_word(destination: Path, terminal: Terminal) -> Iterator[None]:
-    """Says what an interruption leaves behind."""
+    """Says what an interruption leaves behind, and what --force would replace."""
     try:
-        yield
+        with flags_named(**FORCE):
+            yield
     except (KeyboardInterrupt, SystemExit):
         kept = staging_of(destination.expanduser().absolute())
         if kept.exists():

@@ -115,7 +115,8 @@ def flags_named(**others: str) -> Iterator[None]:
     """Calls arguments in errors what a person calls them here: `--max-tokens`.
 
     Args:
-        others: The flags of arguments that are no settings, by the arguments' names.
+        others: The flags of arguments that are no settings, by the arguments' names; by
+            `name=True` where they are called so.
     """
     try:
         yield
@@ -126,7 +127,7 @@ def flags_named(**others: str) -> Iterator[None]:
 
 def _with_flags(text: str, others: Mapping[str, str]) -> str:
     flags = {**_FLAGS, **others}
-    return re.sub(r"\b\w+\b", lambda word: flags.get(word[0], word[0]), text)
+    return re.sub(r"\b\w+(=True)?\b", lambda word: flags.get(word[0], word[0]), text)
 
 
 def _notes(llm: LLM, conversation: Conversation, settings: Settings) -> list[str]:

@@ -76,7 +76,7 @@ def _check_replaceable(destination: Path, *, force: bool) -> None:
     if not force:
         raise UsageError(
             f"the destination {destination} exists",
-            hint="Choose another one, or replace it with --force (force=True).",
+            hint="Choose another one, or replace it with force=True.",
         )
     if not (destination / "config.json").is_file():
         raise UsageError(

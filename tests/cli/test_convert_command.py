@@ -192,6 +192,21 @@ def test_verify_compares_a_model_with_its_record(invoke: Invoke) -> None:
     }
 
 
+@pytest.mark.parametrize("command", [["convert"], ["prune", "--keep", "96", "--calibrate"]])
+def test_what_exists_is_replaced_by_the_flag(
+    invoke: Invoke, tmp_path: Path, command: list[str]
+) -> None:
+    destination, text = tmp_path / "force", tmp_path / "text"
+    destination.mkdir()
+    text.write_text("Two and three are five. " * 100)
+    result = invoke(*command, *[str(text)] * (command != ["convert"]), "tiny", str(destination))
+    assert result.exit_code == 2
+    assert result.stderr == (
+        f"Error: the destination {destination} exists\n"
+        "Choose another one, or replace it with --force.\n"
+    )
+
+
 def test_verify_says_where_nothing_is_recorded(invoke: Invoke, tmp_path: Path) -> None:
     (tmp_path / "model.safetensors").touch()
     result = invoke("verify", str(tmp_path))

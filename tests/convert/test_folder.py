@@ -233,7 +233,7 @@ def test_an_existing_destination_is_replaced_only_by_force(old: Path) -> None:
     source = old.parent / "source"
     with pytest.raises(UsageError, match="exists") as caught:
         find_destination(old, source, force=False)
-    assert "--force" in (caught.value.hint or "")
+    assert "force=True" in (caught.value.hint or "")
     assert find_destination(old, source, force=True) == old
 
 
