@@ -34,7 +34,8 @@ def page(report: Report, width: int) -> Iterator[Line]:
         return
     yield [""]
     yield from _lines(columns(HEAD, [_cells(row) for row in report.rows], width))
-    yield from _paragraph(f"{MEANING} {_steadiness(report)}", width)
+    steadiness = f" {_steadiness(report)}" if report.plan.runs > 1 else ""
+    yield from _paragraph(f"{MEANING}{steadiness}", width)
     yield from _guesses(report, width)
     yield from _comparison(report, width)
     for name, rate in RATES:
@@ -67,9 +68,14 @@ def _title(report: Report) -> str:
     return (
         f"{clean_line(report.model)} on {device}: {report.dtype}, MLX"
         f" {where.mlx}{clean_line(options)}; loaded in"
-        f" {_seconds(report.load_seconds)}. Medians of {report.plan.runs} runs,"
-        f" {report.plan.tokens} tokens each, greedy."
+        f" {_seconds(report.load_seconds)}. {_runs(report)}, greedy."
     )
+
+
+def _runs(report: Report) -> str:
+    if report.plan.runs == 1:
+        return f"One run of {report.plan.tokens} tokens"
+    return f"Medians of {report.plan.runs} runs, {report.plan.tokens} tokens each"
 
 
 def _stopped(report: Report) -> str:

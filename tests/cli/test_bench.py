@@ -131,6 +131,13 @@ def test_the_bars_are_coloured_by_who_they_are_of() -> None:
         assert screen.cell(row + 1, 18).fg == COLOURS[2]
 
 
+def test_one_run_has_no_median(invoke: Invoke) -> None:
+    install()
+    said = " ".join(invoke(*ASKED, "--runs", "1").stdout.split())
+    assert "loaded in 0.500 s. One run of 11 tokens, greedy." in said
+    assert "edian" not in said
+
+
 def blocks(lines: list[str]) -> list[str]:
     """The bars as blocks, and no hyphen of a name as one."""
     return [f"{line[:18]}{line[18:].replace('+', '█').replace('-', '█')}" for line in lines]
