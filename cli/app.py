@@ -7,6 +7,7 @@ without MLX.
 
 from __future__ import annotations
 
+import re
 import signal
 import sys
 import traceback
@@ -29,6 +30,7 @@ from qwen3_mlx.cli.terminal import Terminal
 from qwen3_mlx.errors import Qwen3Error
 
 FAILED = 1
+LIKE_AN_OPTION = re.compile(r"--?[A-Za-z][^\s]*")
 
 
 class Commands(TyperGroup):
@@ -51,7 +53,8 @@ def errors_reported() -> Iterator[None]:
     try:
         yield
     except typer.TyperException as error:
-        error.message = clean(refusal(error))  # Typer shows what was typed, overrides and all
+        # Typer shows what was typed, overrides and all.
+        error.message = clean(f"{refusal(error)}{_dash_hint(error)}")
         raise
     except Qwen3Error as error:
         Terminal.of_process().error(error)
@@ -61,6 +64,14 @@ def errors_reported() -> Iterator[None]:
     except OSError as error:
         Terminal.of_process().error(Qwen3Error(str(error)))
         raise typer.Exit(FAILED) from error
+
+
+def _dash_hint(error: typer.TyperException) -> str:
+    """What to do about a text that was taken for an option, which no option looks like."""
+    name = getattr(error, "option_name", None)  # of the class for an option that there is not
+    if name is None or LIKE_AN_OPTION.fullmatch(name):
+        return ""
+    return ". To say what begins with a dash, write -- before it"
 
 
 app = typer.Typer(

@@ -12,7 +12,7 @@ import pytest
 from qwen3_mlx.cli.app import errors_reported
 from qwen3_mlx.cli.filter import clean
 from tests.cli.conftest import Invoke
-from tests.cli.fakes import FakeLLM
+from tests.cli.fakes import FakeLLM, answers
 from tests.cli.screen import REPOSITORY
 
 HEAVY = ("mlx", "transformers", "torch", "huggingface_hub", "prompt_toolkit", "jinja2", "numpy")
@@ -129,6 +129,23 @@ def test_what_was_mistyped_is_shown_without_what_reorders_it(
     result = invoke(*before, "--wrong\u202egnp.exe")
     assert result.exit_code == 2
     assert "--wronggnp.exe" in result.stderr
+
+
+@pytest.mark.parametrize("said", ["-5 + 3?", "- why?", "--5 is what?"])
+def test_a_question_that_begins_with_a_dash_is_no_option(
+    invoke: Invoke, llm: FakeLLM, said: str
+) -> None:
+    result = invoke("ask", said)
+    assert result.exit_code == 2
+    assert result.stderr.endswith(". To say what begins with a dash, write -- before it\n")
+    llm.enqueue(answers("-2"))
+    assert invoke("ask", "--", said).stdout == "-2\n"
+
+
+@pytest.mark.parametrize("said", ["--bugdet", "-z"])
+def test_an_option_that_there_is_not_may_be_a_mistake(invoke: Invoke, said: str) -> None:
+    result = invoke("ask", said)
+    assert (result.exit_code, "dash" in result.stderr) == (2, False)
 
 
 def test_an_argument_too_many_is_shown_filtered(invoke: Invoke) -> None:
