@@ -23,6 +23,7 @@ from qwen3_mlx.cli.state import check_place, replace_file
 from qwen3_mlx.cli.terminal import Terminal
 from qwen3_mlx.errors import UsageError
 from qwen3_mlx.evaluation import curve as evaluation
+from qwen3_mlx.evaluation.calibrate import check_count
 from qwen3_mlx.evaluation.curve import Budget
 from qwen3_mlx.evaluation.journal import Journal, journal_path, open_journal, refuse_other
 from qwen3_mlx.evaluation.readers import Form
@@ -111,6 +112,7 @@ def run(settings: Settings, terminal: Terminal, wishes: Wishes) -> None:
     _check(wishes)
     if wishes.calibrate:
         tasks = _tasks(wishes, terminal)
+        check_count(len(tasks))
         calibrate.run(open_model(replace(settings, draft=None), terminal), tasks, terminal)
         return
     if wishes.draw:

@@ -74,12 +74,10 @@ def calibrate(observations: Sequence[Observation], start: Calibration, every: in
     Raises:
         UsageError: too few observations, or hardly a right answer among them.
     """
-    if len(observations) < FEWEST or sum(o.right for o in observations) < FEWEST // 2:
-        raise UsageError(
-            f"{len(observations)} tasks, {sum(o.right for o in observations)} of them answered"
-            " right, are too few for a calibration",
-            hint=f"Use {FEWEST} tasks or more, half of which the model can do.",
-        )
+    check_count(len(observations))
+    right = sum(o.right for o in observations)
+    if right < FEWEST // 2:
+        raise _too_few(f"{len(observations)} tasks, {right} of them answered right, are")
     limits = replace(start, weights=_weights(observations), least=STEP)
     tried = [(c, outcome(observations, c)) for c in _candidates(limits, every, observations)]
     least = KEPT * sum(o.right for o in observations)
@@ -87,6 +85,23 @@ def calibrate(observations: Sequence[Observation], start: Calibration, every: in
     fewest = min(result.tokens for _, result in enough)
     near = (pair for pair in enough if pair[1].tokens <= NEAR * fewest)
     return min(near, key=_price)[0]
+
+
+def check_count(tasks: int) -> None:
+    """Refuse to calibrate on so few tasks, whatever a model makes of them.
+
+    Raises:
+        UsageError: they are too few.
+    """
+    if tasks < FEWEST:
+        raise _too_few("1 task is" if tasks == 1 else f"{tasks} tasks are")
+
+
+def _too_few(what: str) -> UsageError:
+    return UsageError(
+        f"{what} too few for a calibration",
+        hint=f"Use {FEWEST} tasks or more, half of which the model can do.",
+    )
 
 
 def _price(tried: tuple[Calibration, Outcome]) -> tuple[float, ...]:

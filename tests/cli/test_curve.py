@@ -350,6 +350,8 @@ def test_demo_is_bundled(invoke: Invoke, play: Played, monkeypatch: pytest.Monke
         (("mine.jsonl", "--format", "gsm8k"), "4 lines are no task: line 1"),
         (("mine.jsonl", "--svg", "/nowhere/b.svg"), "/nowhere/b.svg cannot be written"),
         (("mine.jsonl", "--out", "."), ". cannot be written"),
+        (("mine.jsonl", "--calibrate"), "4 tasks are too few for a calibration"),
+        (("mine.jsonl", "--calibrate", "--limit", "1"), "1 task is too few for a calibration"),
         (("--draw", "mine.jsonl"), "mine.jsonl is no curve that this version can read"),
         (("--draw", "none.json"), "there is no file none.json"),
         ((), "Missing argument"),
