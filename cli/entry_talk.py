@@ -23,7 +23,11 @@ def chat(
     ] = False,
     keep: Annotated[
         bool,
-        typer.Option(" /--no-history", help="Keep nothing of this chat for the next one."),
+        typer.Option(
+            " /--no-history",
+            help="Keep nothing of this chat for the next one.",
+            show_default=False,
+        ),
     ] = True,
     tools: ToolsOption = None,
     mcp: McpOption = None,

@@ -84,6 +84,10 @@ def test_help_has_a_short_form(invoke: Invoke, command: list[str]) -> None:
     assert (result.exit_code, result.stdout) == (0, invoke(*command, "--help").stdout)
 
 
+def test_a_switch_shows_no_default_of_the_other_side(invoke: Invoke) -> None:
+    assert "default: True" not in invoke("chat", "--help").stdout
+
+
 def test_without_a_command_the_help_is_shown(invoke: Invoke) -> None:
     assert invoke().output == invoke("--help").output
 
