@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 from qwen3_mlx import bundled, memory
 from qwen3_mlx.checkpoint import catalog, hub
@@ -13,6 +15,7 @@ from qwen3_mlx.cli.loading import model_name
 from qwen3_mlx.cli.origins import settle
 from qwen3_mlx.cli.tables import columns
 from qwen3_mlx.cli.terminal import Terminal
+from qwen3_mlx.errors import ModelNotFoundError
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,7 @@ def run(terminal: Terminal, *, as_json: bool) -> None:
 def _rows(default: str) -> Iterator[Row]:
     downloaded = {model.name: model for model in hub.list_downloaded()}
     for name in bundled.NAMES:
-        size = sum(file.stat().st_size for file in hub.resolve(name).path.iterdir())
+        size = _nbytes(hub.resolve(name).path)
         yield Row(name, size, bundled=True, fits=True, default=name == default)
     available = memory.machine_memory()
     for model in catalog.CATALOG:
@@ -68,10 +71,23 @@ def _rows(default: str) -> Iterator[Row]:
             local.nbytes if local else round(model.gigabytes * memory.GIGABYTE),
             downloaded=local is not None,
             fits=model.needed_bytes <= available,
-            default=model.alias == default,
+            default=default in (model.alias, model.repo),
         )
     for name, local in downloaded.items():
         yield Row(name, local.nbytes, downloaded=True, default=name == default)
+    yield from _folder(default)
+
+
+def _folder(default: str) -> Iterator[Row]:
+    """The folder that is used when none is named, if one is, and it is there."""
+    with suppress(ModelNotFoundError, OSError):
+        found = hub.resolve(default)
+        if found.kind == "directory":
+            yield Row(default, _nbytes(found.path), default=True)
+
+
+def _nbytes(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.iterdir() if file.is_file())
 
 
 def _size(text: str) -> str:

@@ -102,6 +102,43 @@ def test_models_marks_the_configured_one(invoke: Invoke, machine: list[Downloade
     assert [line.split()[0] for line in lines if line.endswith("default")] == ["4b"]
 
 
+def test_models_marks_a_folder_that_is_the_default(
+    invoke: Invoke, machine: list[Downloaded], tmp_path: Path
+) -> None:
+    folder = tmp_path / "my model"
+    (folder / "more").mkdir(parents=True)
+    (folder / "model.safetensors").write_bytes(bytes(2_000_000))
+    assert invoke("pull", str(folder), "--default").exit_code == 0
+    lines = invoke("models").stdout.splitlines()
+    assert lines[-1].split() == [*str(folder).split(), "2.0", "MB", "default"]
+    assert sum(line.endswith("default") for line in lines) == 1
+    (row,) = [row for row in json.loads(invoke("models", "--json").stdout) if row["default"]]
+    assert row == {
+        "name": str(folder),
+        "bytes": 2_000_000,
+        "bundled": False,
+        "downloaded": False,
+        "fits": None,
+        "default": True,
+    }
+
+
+def test_models_marks_a_known_model_by_its_repository(
+    invoke: Invoke, machine: list[Downloaded]
+) -> None:
+    set_model("mlx-community/Qwen3-4B-4bit")
+    lines = invoke("models").stdout.splitlines()
+    assert [line.split()[0] for line in lines if line.endswith("default")] == ["4b"]
+
+
+@pytest.mark.parametrize("name", ["/no/such/folder", "ann/Qwen3-not-here", "no such name"])
+def test_models_lists_no_default_that_is_not_there(
+    invoke: Invoke, machine: list[Downloaded], name: str
+) -> None:
+    set_model(name)
+    assert "default" not in invoke("models").stdout
+
+
 def test_a_variable_can_name_the_default(
     invoke: Invoke, machine: list[Downloaded], monkeypatch: pytest.MonkeyPatch
 ) -> None:
