@@ -31,8 +31,8 @@ WRITERS = {
     *("app", "calls", "chat", "heatmap", "live", "markdown", "progress", "region", "terminal"),
     *("view", "status", "streams"),
 }
-"""The modules that have to do with a screen itself. Each is attacked; all others hand what they
-show to one of these."""
+"""The modules that have to do with a screen itself. Each is attacked, but for `streams`, which
+passes on what the others write; all others hand what they show to one of these."""
 
 
 def test_no_other_module_knows_how_to_write_to_a_screen() -> None:
