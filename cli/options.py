@@ -196,7 +196,11 @@ class Settings:
     temp: Annotated[
         float | None,
         typer.Option(
-            "--temp", min=0.0, metavar="T", help="Temperature; 0 takes the likeliest token."
+            "--temp",
+            min=0.0,
+            max=1000.0,  # as `Sampling` has it
+            metavar="T",
+            help="Temperature; 0 takes the likeliest token.",
         ),
     ] = None
     top_p: Annotated[
@@ -226,7 +230,8 @@ class Settings:
         ),
     ] = None
     seed: Annotated[
-        int | None, typer.Option("--seed", metavar="N", help="The same seed, the same text.")
+        int | None,
+        typer.Option("--seed", min=0, metavar="N", help="The same seed, the same text."),
     ] = None
     save_cache: Annotated[
         bool,

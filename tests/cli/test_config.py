@@ -130,6 +130,8 @@ def test_a_link_to_the_file_stays_a_link(tmp_path: Path) -> None:
         ("think = true", "unknown key 'think'", "The keys are model, budget, thinking,"),
         ("model = 8", "model is not a string", "Correct the file or remove it."),
         ("system = true", "system is not a string", "Correct the file or remove it."),
+        ("temp = 1001", "temp: Input should be less than or equal to 1000", "Correct the file"),
+        ("seed = -1", "seed: Input should be greater than or equal to 0", "Correct the file"),
         ("budget = [1]", "budget is not a single value", "Correct the file or remove it."),
         ("redact = ['a', 1]", "redact is not a string", "Correct the file or remove it."),
         ("redact = 'a*'", "redact: 'a*' matches the empty text", "Correct the file or remove it."),
