@@ -104,7 +104,7 @@ def test_ctrl_c_while_thinking_takes_the_question_back(start: Start) -> None:
     screen.wait_for("41/512")
     screen.type("\x03")
     screen.wait_for("taken back")
-    assert screen.wait_for("forgotten\n\n›") == (
+    assert screen.wait_for("taken back\n\n›") == (
         f"{WELCOME}\n› 2 + 3?\n"
         "thought for 3.2 s · 41 of 512 tokens · stopped by you\n"
         "stopped before an answer; the question is taken back\n\n›"

@@ -77,9 +77,9 @@ def test_a_question_taken_back_is_under_the_up_key(start: Start) -> None:
     screen.type("2 + 3?\r")
     screen.wait_for("1/512")
     screen.type("\x03")
-    screen.wait_for("forgotten\n\n›")
+    screen.wait_for("taken back\n\n›")
     screen.type(f"{UP}")
-    screen.wait_for("forgotten\n\n› 2 + 3?")
+    screen.wait_for("taken back\n\n› 2 + 3?")
 
 
 def test_edit_puts_the_last_question_on_the_line(start: Start) -> None:

@@ -102,9 +102,9 @@ def test_a_question_taken_back_is_under_the_up_key(start: Start) -> None:
     screen = asked(start, [*thinks("hm"), Hold()], answers("5"))
     screen.wait_for("1/512")
     screen.type("\x03")
-    screen.wait_for("forgotten\n\n›")
+    screen.wait_for("taken back\n\n›")
     screen.type("\x1b[A")
-    screen.wait_for("forgotten\n\n› 1?")
+    screen.wait_for("taken back\n\n› 1?")
     screen.type("\r")
     screen.wait_for("› 1?\n5\n\n›")
 
