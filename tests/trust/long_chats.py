@@ -28,7 +28,7 @@ from tests.trust.chat_lines import make_files
 from tests.trust.holding import Weight
 from tests.trust.long_played import CONTEXT, SEED, Record, told
 from tests.trust.plain_chat import PlainChat
-from tests.trust.plain_turns import Kept, Load, Said
+from tests.trust.plain_turns import Kept, Load
 from tests.trust.scripted import Loader
 from tests.trust.tally import Tally, main
 
@@ -134,13 +134,12 @@ def differences(chat: PlainChat, record: Record) -> tuple[str, str] | None:
         return REFUSED, f"{record.errors} and not {errors} errors"
     if record.written is None or errors:
         return None
-    budget, messages = chat.transcript()
+    chosen, messages = chat.transcript()
     if record.lines[0].startswith("/export"):
         missing = [m["content"] for m in messages if not is_in(record.written, m["content"])]
         return ("not exported", f"{missing[0]!r:.200}") if missing else None
-    ours, naive = json.loads(record.written), {"budget": text_of(budget), "messages": messages}
-    same = all(ours[part] == naive[part] for part in naive)
-    return None if same else (TRANSCRIPT, first_difference(ours, naive))
+    ours, naive = kept(record.written), ({n: text_of(b) for n, b in chosen.items()}, messages)
+    return None if ours == naive else (TRANSCRIPT, first_difference(ours, naive))
 
 
 def is_in(text: str, said: str) -> bool:
@@ -156,16 +155,16 @@ def text_of(budget: object) -> object:
 def kept(text: str) -> Kept:
     """A saved conversation."""
     data = json.loads(text)
-    return data["budget"], data["messages"]
+    return {name: data[name] for name in data if name == "budget"}, data["messages"]
 
 
-def first_difference(ours: Said, naive: Said) -> str:
+def first_difference(ours: Kept, naive: Kept) -> str:
     """For people."""
-    if ours["budget"] != naive["budget"]:
-        return f"budget {ours['budget']} and not {naive['budget']}"
-    pairs = [*zip(ours["messages"], naive["messages"], strict=False)]
+    if ours[0] != naive[0]:
+        return f"{ours[0]} and not {naive[0]}"
+    pairs = [*zip(ours[1], naive[1], strict=False)]
     pair = next(((a, b) for a, b in pairs if a != b), None)
-    lengths = f"{len(ours['messages'])} messages and not {len(naive['messages'])}"
+    lengths = f"{len(ours[1])} messages and not {len(naive[1])}"
     return f"{pair!r:.600}" if pair else lengths
 
 

@@ -24,8 +24,8 @@ from qwen3_mlx.tools.chain import Chain, Toolbox
 Said = dict[str, Any]
 """A message."""
 
-Kept = tuple[Limit, list[Said]]
-"""The budget and the messages of a conversation."""
+Kept = tuple[Said, list[Said]]
+"""The budget of a conversation, if somebody chose it, by that name, and its messages."""
 
 Load = Callable[[str, int], LLM]
 SWITCHES = {"/think": True, "/no_think": False}
@@ -75,9 +75,10 @@ class PlainTurns:
     letters: Iterator[str] = field(default_factory=lambda: iter(()))
 
     def transcript(self) -> Kept:
-        """The budget and the messages as they may be kept now."""
+        """What may be kept now."""
         private = self.shown in PRIVATE
-        return self.budget, [without_thoughts(m) if private else {**m} for m in self.messages]
+        chosen = {"budget": self.budget} if self.given else {}
+        return chosen, [without_thoughts(m) if private else {**m} for m in self.messages]
 
     def _send(self, text: str) -> None:
         switch = spoken(text)
@@ -207,8 +208,9 @@ class PlainTurns:
 
     def restore(self, kept: Kept) -> None:
         """Goes on with what was kept."""
-        self.budget, self.messages = deepcopy(kept)
-        self.given = True
+        chosen, self.messages = deepcopy(kept)
+        if chosen:
+            self.budget, self.given = chosen["budget"], True
         systems = [m["content"] for m in self.messages if m["role"] == "system"]
         self.system = systems[0] if systems else None
 
