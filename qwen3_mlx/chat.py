@@ -108,7 +108,7 @@ class Conversation:
     @property
     def thinks(self) -> Thinking:
         """Whether the next turn thinks, if nothing in its message says otherwise."""
-        return self._wanted(None)
+        return self._engine.template.family != "instruct" and self._wanted(None)
 
     @property
     def context_used(self) -> int:
