@@ -111,9 +111,9 @@ class Calls:
 
     def _answer(self, asked: str) -> str:
         """The key that a person presses; `n` for Ctrl-C."""
-        self._pose(asked)
         keys = self._keys = queue.SimpleQueue()  # not earlier: nothing is allowed unseen
         try:
+            self._pose(asked)
             return self._pressed(keys)
         finally:
             self._keys = None
