@@ -60,16 +60,18 @@ LOOK = tool_of(look)
 
 def _read_call(path: Path) -> None:
     """As it stands, and mended; then the tool is called."""
+    said = _said(path)
     for repairing in (False, True):
-        call = read_call(_said(path), repairing=repairing)
+        call = read_call(said, repairing=repairing)
         if isinstance(call, ToolCall):
             with suppress(ToolError):  # of any length: whoever calls tools cuts it
                 LOOK.call(call.arguments)
 
 
 def _score(path: Path) -> None:
+    said = _said(path)
     for compare in COMPARES:
-        is_right(Task("1", "?", ("B", "5", r"\frac{1}{2}"), compare), _said(path))
+        is_right(Task("1", "?", ("B", "5", r"\frac{1}{2}"), compare), said)
 
 
 def _work_out(path: Path) -> None:
