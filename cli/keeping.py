@@ -108,6 +108,8 @@ def _file(session: Session, name: str) -> None:
 def _path(name: str, command: str) -> Path:
     if not name:
         raise UsageError(f"{command} needs the name of a file")
+    if "\0" in name:
+        raise UsageError(f"{name} cannot be a file: it holds a zero byte")
     try:
         return Path(name).expanduser()
     except RuntimeError as error:

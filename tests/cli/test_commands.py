@@ -224,6 +224,13 @@ class TestKeeping:
         assert said.count("Error: ") == 2
         assert said.endswith("0 turns]\n")
 
+    def test_a_zero_byte_in_a_name_ends_no_chat(self, invoke: Invoke) -> None:
+        for command in ("/file", "/load", "/save", "/save!", "/export"):
+            said = chat(invoke, f"{command} x\0y", "/context")
+            assert said.startswith("Error: ")
+            assert "cannot be a file: it holds a zero byte\n" in said
+            assert said.endswith("0 turns]\n")
+
     def test_a_file_goes_before_the_message_and_switches_nothing(
         self, invoke: Invoke, llm: FakeLLM, tmp_path: Path
     ) -> None:
