@@ -241,9 +241,8 @@ class Conversation:
     def holds(self, text: str) -> bool:
         """Whether the context has room for this message, were no other turn before it."""
         request = self._request([*opening(self.system), _question(text, None)], True, self._stop)
-        writer = self._engine.writer()
         try:
-            writer.encoded(writer.pieces(request))
+            self._engine.writer().write(request)
         except ContextOverflowError:
             return False
         return True

@@ -77,6 +77,12 @@ def test_what_there_is_room_for_alone(chat: Conversation) -> None:
     assert chat.longest_context == 32 * chat.context_length
 
 
+def test_what_is_said_to_have_room_alone_can_be_sent(chat: Conversation) -> None:
+    """Also the longest one: the closed block of a prompt without thoughts takes room, too."""
+    count = next(n for n in range(chat.context_length, 0, -1) if chat.holds("a " * n))
+    assert chat.send("a " * count).answer
+
+
 def test_a_switch_in_the_oldest_turn_outlives_it(chat: Conversation) -> None:
     for question in ("One? /no_think", "Two?", "Three? /think", "Four?"):
         chat.send(question)
