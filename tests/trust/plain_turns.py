@@ -128,7 +128,7 @@ class PlainTurns:
     def _fits_alone(self, question: Said) -> bool:
         systems = [{"role": "system", "content": self.system}] if self.system is not None else []
         llm = self._llm()
-        pieces = llm.writer().pieces(self._request([*systems, question], True))
+        pieces = llm.writer().pieces(self._request([*systems, question], False))
         return len(llm.tokenizer.encode_pieces(pieces)) < self.context
 
     def _turn(self, question: Said, typed: str) -> bool:
