@@ -74,4 +74,5 @@ def _wider(conversation: Conversation, tokens: int) -> int | None:
     context = 2 * conversation.context_length
     while context <= tokens:
         context *= 2
-    return context if context <= conversation.longest_context else None
+    context = min(context, conversation.longest_context)
+    return context if context > max(tokens, conversation.context_length) else None

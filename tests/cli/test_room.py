@@ -59,6 +59,26 @@ def test_what_helps_is_offered(tokens: int, roomy: bool, question: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("context", "tokens", "wider"),
+    [(40_000, 41_000, 65536), (20_000, 50_000, 65536), (20_000, 30_000, 40_000)],
+)
+def test_the_longest_context_is_offered_where_doubling_passes_it(
+    context: int, tokens: int, wider: int
+) -> None:
+    chat = FullChat("y", roomy=True)
+    chat.fake.context_length = context
+    assert make_room(chat, "More?", ContextOverflowError("it is full", tokens=tokens))
+    assert chat.widened == [wider]
+
+
+def test_no_wider_context_is_offered_than_the_longest() -> None:
+    chat = FullChat("y", roomy=True)
+    chat.fake.context_length = 65536
+    assert not make_room(chat, "More?", ContextOverflowError("it is full"))
+    assert chat.widened == []
+
+
+@pytest.mark.parametrize(
     ("letter", "roomy", "messages", "widened"),
     [("d", True, 0, []), ("n", True, 0, []), ("y", True, 2, [16384]), ("y", False, 2, [16384])],
 )
