@@ -38,6 +38,7 @@ from qwen3_mlx.cli.turnabout import Turnabout
 from qwen3_mlx.cli.view import TurnView
 from qwen3_mlx.cli.welcome import suggestion, welcome
 from qwen3_mlx.errors import ContextOverflowError, Qwen3Error
+from qwen3_mlx.text.switches import find_switch
 
 if TYPE_CHECKING:
     from qwen3_mlx.chat import Conversation
@@ -334,11 +335,13 @@ class Chat:
         elif line.strip():
             self.send(unescaped(line))
 
-    def _thinks(self) -> Thinking:
-        return self._switches == "/think" if self._switches else self.conversation.thinks
+    @property
+    def thinks(self) -> Thinking:
+        """Whether the next turn thinks, if nothing in its message says otherwise."""
+        return self.conversation.thinks_after(find_switch(self._switches))
 
     def _toggle(self) -> None:
-        self.switch("/no_think" if self._thinks() else "/think")
+        self.switch("/no_think" if self.thinks else "/think")
         if self._switches == "/think":
             self.conversation.thinking = True
 
@@ -346,7 +349,7 @@ class Chat:
         conversation = self.conversation
         return wording.toolbar(
             clean_line(self.model),
-            wording.next_turn(conversation, self._thinks()),
+            wording.next_turn(conversation, self.thinks),
             used=conversation.context_used,
             context=conversation.context_length,
             width=self.terminal.console.width,

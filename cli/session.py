@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from qwen3_mlx.chat import Conversation
     from qwen3_mlx.cli.tool_registry import ToolRegistry
     from qwen3_mlx.events import Reply
+    from qwen3_mlx.generation.mode import Thinking
 
 
 class Session(Protocol):
@@ -46,6 +47,10 @@ class Session(Protocol):
     @property
     def thoughts(self) -> str:
         """What the model thought last, if that may be seen."""
+
+    @property
+    def thinks(self) -> Thinking:
+        """Whether the next turn thinks, if nothing in its message says otherwise."""
 
     @property
     def flags(self) -> frozenset[str]:

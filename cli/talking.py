@@ -59,7 +59,7 @@ def _thinking(session: Session, argument: str) -> None:
     if argument:
         conversation.think(_kind_of_thinking(argument))
         session.switch("")
-    session.terminal.aside(wording.next_turn(conversation))
+    session.terminal.aside(wording.next_turn(conversation, session.thinks))
 
 
 def _kind_of_thinking(argument: str) -> Thinking:

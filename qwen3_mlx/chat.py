@@ -108,7 +108,7 @@ class Conversation:
     @property
     def thinks(self) -> Thinking:
         """Whether the next turn thinks, if nothing in its message says otherwise."""
-        return self._engine.template.family != "instruct" and self._wanted(None)
+        return self.thinks_after(None)
 
     @property
     def context_used(self) -> int:
@@ -120,6 +120,10 @@ class Conversation:
         """Tokens of thought for which a turn has room at most, before anything is said."""
         instruction = len(self._engine.writer().stop_instruction)
         return thinking_room(self.context_length, instruction, self.max_tokens)
+
+    def thinks_after(self, switch: bool | None) -> Thinking:
+        """As `thinks`, if a `/think` (True) or `/no_think` stands in the message; None: neither."""
+        return self._engine.template.family != "instruct" and self._wanted(switch)
 
     def think(self, thinking: Thinking) -> None:
         """Set `thinking`, and forget the switches that were typed; one in the system prompt stays.

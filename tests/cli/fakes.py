@@ -177,6 +177,10 @@ class FakeConversation:
         """Whether the next turn does; the last typed word is not looked for."""
         return self.thinking
 
+    def thinks_after(self, switch: bool | None) -> Thinking:
+        """The same with a word that stands in the message."""
+        return self.thinking if switch is None else switch
+
     def think(self, thinking: Thinking) -> None:
         """Whether turns think from here on."""
         self.thinking = thinking

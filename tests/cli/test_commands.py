@@ -323,6 +323,12 @@ class TestThinking:
             "[thinks before it answers, once its budget is more than 0: /budget N]\n"
         )
 
+    def test_a_word_that_was_typed_is_counted_in(self, invoke: Invoke, llm: FakeLLM) -> None:
+        assert chat(invoke, "/no_think", "/thinking", "/think", "/thinking", "/thinking off") == (
+            "[answers at once]\n" * 2
+            + "[thinks before it answers]\n[thinks up to 512 tokens]\n[answers at once]\n"
+        )
+
     def test_a_budget_can_be_too_large(self, invoke: Invoke, llm: FakeLLM) -> None:
         assert chat(invoke, "/budget 0099", "/budget 99999999999999999999") == (
             "[thinking budget: 99 tokens]\n"

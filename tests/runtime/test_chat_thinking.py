@@ -121,6 +121,7 @@ def test_a_block_that_the_prompt_opens_can_be_closed_by_it(
 def test_an_instruct_model_never_thinks(chat: Begin, script: Any, tokenizer: Tokenizer) -> None:
     talk = chat(form=INSTRUCT_2507)
     assert talk.thinks is False
+    assert talk.thinks_after(True) is False
     assert talk.send("Hi").stop_thinking == "off"
     assert "<think>" not in tokenizer.decode(script.read)
 
