@@ -26,7 +26,7 @@ LONGEST = 4096
 PATIENCE = 0.5
 """Seconds for one look at so many characters. An honest pattern needs thousandths."""
 
-OFTEN = re.compile(r"(?<!\\)\{[0-9]*,?[0-9]{6}")
+OFTEN = re.compile(r"(?<!\\)(?:\\\\)*\{[0-9]*,?[0-9]{6}")
 """A part that is to repeat 100,000 times or more: `regex` writes out a fixed text so often."""
 
 
@@ -167,7 +167,10 @@ def compiled(pattern: str) -> Pattern[str]:
     import regex
 
     if OFTEN.search(pattern):
-        raise UsageError(f"{shown(pattern)} is no pattern: it repeats a part too often")
+        raise UsageError(
+            f"{shown(pattern)} is no pattern: it repeats a part too often",
+            hint="Let it repeat less than 100,000 times.",
+        )
     try:
         made = regex.compile(pattern, regex.MULTILINE)
     except (regex.error, OverflowError, RecursionError) as error:

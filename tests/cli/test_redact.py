@@ -116,11 +116,13 @@ def test_a_pattern_without_end_shows_nothing(monkeypatch: pytest.MonkeyPatch) ->
     assert "".join(shown) == ""
 
 
-@pytest.mark.parametrize("pattern", ["a{4294967294}", "a{,100000}", "a{1,100000}b"])
+@pytest.mark.parametrize("pattern", ["a{4294967294}", "a{,100000}", "a{1,100000}b", r"\\{100000}"])
 def test_a_part_that_repeats_too_often_is_refused(pattern: str) -> None:
-    with pytest.raises(UsageError, match="it repeats a part too often"):
+    with pytest.raises(UsageError, match="it repeats a part too often") as caught:
         Redaction([pattern])
+    assert caught.value.hint == "Let it repeat less than 100,000 times."
 
 
 def test_a_bracket_that_is_text_repeats_nothing() -> None:
     assert Redaction([r"\{123456"]).text("a{123456}") == "a[redacted]}"
+    assert Redaction([r"\\\{123456"]).text(r"a\{123456}") == "a[redacted]}"
