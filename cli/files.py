@@ -25,14 +25,22 @@ def dropped(path: Path) -> Path:
 
     Terminals write a file that is dropped on them in quotes, or with backslashes.
     """
-    if _is_there(path):
-        return path
+    read = _read_by_a_shell(path)
+    return read if _is_there(read) and not _is_there(path) else path
+
+
+def dropped_place(path: Path) -> Path:
+    """As `dropped`, of a file that is to be written, which need not be there."""
+    return path if _is_there(path) else _read_by_a_shell(path)
+
+
+def _read_by_a_shell(path: Path) -> Path:
+    """The one word that a shell would read; the path itself where that would be none, or more."""
     try:
         words = shlex.split(str(path))
-        read = Path(words[0]).expanduser() if len(words) == 1 else path
+        return Path(words[0]).expanduser() if len(words) == 1 and words[0] else path
     except (RuntimeError, ValueError):  # no such home; a quote that is not closed
         return path
-    return read if _is_there(read) else path
 
 
 def _is_there(path: Path) -> bool:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from qwen3_mlx.cli import transcripts, wording
 from qwen3_mlx.cli.cover import covered_messages
-from qwen3_mlx.cli.files import attached, dropped
+from qwen3_mlx.cli.files import attached, dropped, dropped_place
 from qwen3_mlx.cli.session import Command, Session
 from qwen3_mlx.cli.state import check_place
 from qwen3_mlx.cli.transcripts import Transcript
@@ -84,7 +84,7 @@ def _place(session: Session, name: str, command: str, *, force: bool) -> Path:
     Raises:
         UsageError: there is a file that this chat has not, by this command, written or loaded.
     """
-    path = _path(name, command)
+    path = dropped_place(_path(name, command))
     check_place(path)
     own = session.own_files.get(os.path.abspath(path)) == command  # noqa: PTH100
     if path.is_file() and not (own or force):

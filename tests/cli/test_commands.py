@@ -265,6 +265,23 @@ class TestKeeping:
         said = chat(invoke, f"/file {typed.format(tmp_path)}")
         assert said == f"[{path} goes with your next message]\n"
 
+    @pytest.mark.parametrize(
+        ("typed", "name"),
+        [
+            ("'{}/my chat.json'", "my chat.json"),
+            (r"{}/my\ chat.json", "my chat.json"),
+            ("{}/it's.json", "it's.json"),
+            ("{}/my 'new' chat.json", "my 'new' chat.json"),
+        ],
+    )
+    def test_a_place_may_be_written_as_for_a_shell(
+        self, invoke: Invoke, tmp_path: Path, typed: str, name: str
+    ) -> None:
+        place = typed.format(tmp_path)
+        said = chat(invoke, f"/save {place}", f"/load {place}", f"/save {place}")
+        assert said.count(f"[saved: {tmp_path / name}]\n") == 2
+        assert [path.name for path in tmp_path.iterdir()] == [name]
+
     def test_a_path_that_is_none_is_named_as_it_was_typed(self, invoke: Invoke) -> None:
         for typed in ("'/no such file'", "/no/such 'file", "/no such file"):
             assert chat(invoke, f"/file {typed}") == f"Error: there is no file {typed}\n"
