@@ -364,8 +364,15 @@ def _question(text: str, switch: bool | None) -> Message:
 
 
 def opening(system: str | None) -> list[Message]:
-    """The messages that a conversation begins with."""
-    return [] if system is None else [{"role": "system", "content": system}]
+    """The messages that a conversation begins with.
+
+    Raises:
+        UsageError: the system prompt is no text.
+    """
+    if system is None:
+        return []
+    check_type("system", system, str)
+    return [{"role": "system", "content": system}]
 
 
 def last_reply(events: Iterable[Event]) -> Reply:

@@ -173,12 +173,15 @@ def test_too_little_room_for_thoughts_is_told_before_the_answer(llm: LLM, script
         ({"seed": 1.5}, "seed is 1.5"),
         ({"max_steps": 2.5}, "max_steps is 2.5"),
         ({"tools": 5}, "the tools are no list"),
+        ({"system": 5}, "system is 5"),
     ],
 )
 def test_an_argument_of_another_type_is_named(llm: LLM, wish: dict[str, Any], said: str) -> None:
     with pytest.raises(UsageError, match=said) as error:
         llm.generate("Hi", **wish)
     assert error.value.hint
+    with pytest.raises(UsageError, match=said):
+        llm.chat(**wish)
 
 
 @pytest.mark.parametrize("prompt", [["Hi"], b"Hi", None, 5, [None], {"role": "user"}])
