@@ -10,6 +10,7 @@ import queue
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from qwen3_mlx.cli.call_wording import brief, folded, whole
@@ -68,7 +69,7 @@ class Calls:
             self._pause()
         may = not self.tools.must_ask(call.name) or self._ask(call)
         if may and self._pause is not None:
-            self._show(f"{_MARK}{brief(call)}")
+            self._shower(f"{_MARK}{brief(call)}")()
         return may
 
     def press(self, key: str) -> None:
@@ -111,9 +112,10 @@ class Calls:
 
     def _answer(self, asked: str) -> str:
         """The key that a person presses; `n` for Ctrl-C."""
+        pose = self._question(asked)
         keys = self._keys = queue.SimpleQueue()  # not earlier: nothing is allowed unseen
         try:
-            self._pose(asked)
+            pose()
             return self._pressed(keys)
         finally:
             self._keys = None
@@ -127,26 +129,25 @@ class Calls:
                     return key
         return "n"
 
-    def _pose(self, asked: str) -> None:
-        """Shows the question; a long call stays above it, where nothing of it can be cut off."""
+    def _question(self, asked: str) -> Callable[[], None]:
+        """Shows the question; a long call stands above it, where nothing of it can be cut off."""
         terminal = self._terminal
         question = f"{asked}  {QUESTION}"
         if terminal.width is None:
-            terminal.aside(question)
-        elif len(question) <= 3 * terminal.width:
-            self._show(question)
-        else:
-            terminal.say(asked)
-            self._show(QUESTION)
+            return partial(terminal.aside, question)
+        if len(question) <= 3 * terminal.width:
+            return self._shower(question)
+        terminal.say(asked)
+        return self._shower(QUESTION)
 
-    def _show(self, text: str) -> None:
-        """Shows something until `_clear`."""
+    def _shower(self, text: str) -> Callable[[], None]:
+        """Shows something until `_clear`; nothing is left to be prepared."""
         if not self._terminal.live:
-            return
+            return lambda: None
         from rich.text import Text
 
         from qwen3_mlx.cli.region import Region
 
         safe = clean(self._terminal.redaction.text(text))
         self._region = Region(Text(safe), self._terminal.console)
-        self._region.start()
+        return self._region.start

@@ -42,7 +42,8 @@ def _messages(session: Session) -> list[Message]:
 def restore(session: Session, transcript: Transcript) -> None:
     """Goes on with a conversation that was kept, with its system prompt and its budget.
 
-    What was given on the command line comes before them; a budget that nobody chose is none.
+    What was given on the command line comes before them. Where nobody chose a budget for it, that
+    of this chat holds on.
     """
     conversation = session.conversation
     kept = list(transcript.messages)
