@@ -194,7 +194,8 @@ def compute_dtype(dtype: mx.Dtype | None) -> mx.Dtype | None:
         return None if on_gpu() else mx.float32
     if dtype not in COMPUTE_DTYPES:
         raise UsageError(
-            f"a model cannot compute in {dtype}", hint="Use float32, float16 or bfloat16 of mlx.core."
+            f"a model cannot compute in {dtype}",
+            hint="Use float32, float16 or bfloat16 of mlx.core.",
         )
     return dtype
 
