@@ -6,6 +6,7 @@ at once would give. What a block is, is known to `blocks`.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import ClassVar
 
 from rich import markdown
@@ -21,6 +22,8 @@ ROWS = 8
 """Lines of the open block on the screen."""
 
 _THEME = "ansi_dark"
+_JOINER = "\u200d"
+"""Makes one emoji of several: terminals do not agree on its width, nor so on where lines end."""
 
 
 class MarkdownAnswer:
@@ -57,8 +60,10 @@ class MarkdownAnswer:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """The open block as it is now."""
         rows = max(1, min(ROWS, options.size.height - 2))
-        lines = [part for line in rendered(self._open, console) for part in _folded(line, console)]
-        yield from lines[-rows:]
+        block = replace(self._open, source=self._open.source.replace(_JOINER, ""))
+        lines = [part for line in rendered(block, console) for part in _folded(line, console)]
+        if shown := lines[-rows:]:
+            yield Text("\n").join(shown)
 
     def _print(self, blocks: list[Block]) -> None:
         lines = [line for block in blocks for line in rendered(block, self._console)]

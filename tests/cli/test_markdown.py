@@ -195,3 +195,14 @@ def test_an_answer_may_end_twice() -> None:
     answer.end()
     assert isinstance(page.file, io.StringIO)
     assert scrollback(page.file.getvalue(), 60) == ["5"]
+
+
+def test_the_lines_of_an_open_block_stand_one_below_the_other() -> None:
+    page = console()
+    answer = MarkdownAnswer(page)
+    answer.write("- one\n- two")
+    page.print(answer)
+    assert isinstance(page.file, io.StringIO)
+    shown = [line.strip() for line in scrollback(page.file.getvalue(), 60)]
+    answer.end()
+    assert shown[:2] == ["• one", "• two"]
