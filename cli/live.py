@@ -44,6 +44,7 @@ class LiveThoughts:
         self._filter = DisplayFilter()
         self._text = ""
         self._note = ""
+        self._hint = ""
         self._reading = "reading"
         self._latest: ThinkingDelta | None = None
         self._first = 0.0
@@ -56,6 +57,10 @@ class LiveThoughts:
     def reading(self, done: int, total: int) -> None:
         """Shows how much of the prompt is read."""
         self._reading = f"reading {wording.progress(done, total)}"
+
+    def hint(self, text: str) -> None:
+        """Says this before the keys."""
+        self._hint = text
 
     def add(self, event: ThinkingDelta) -> None:
         """Takes a token; the region redraws itself in its own time."""
@@ -89,7 +94,7 @@ class LiveThoughts:
     def _status(self, width: int) -> Text:
         event = self._latest
         if event is None:
-            return fit(Text(self._reading, style="dim"), width)
+            return fit(Text(wording.joined(self._reading, self._hint), style="dim"), width)
         return status_line(event.used, event.budget, self._details(event.used), width)
 
     def _details(self, used: int) -> tuple[str, ...]:
@@ -97,7 +102,7 @@ class LiveThoughts:
             return (self._note,)
         passed = self._clock() - self._first
         rate = (used - 1) / passed if passed >= _SETTLED else None
-        return wording.speed(rate), wording.seconds(passed), self._keys
+        return wording.speed(rate), wording.seconds(passed), self._hint, self._keys
 
     def _thoughts(self, console: Console, options: ConsoleOptions) -> Iterator[Text]:
         rows = max(1, min(ROWS, options.size.height - 4))

@@ -41,6 +41,7 @@ class MarkdownAnswer:
         self._open = self._blocks.open
         self._live = Region(self, console)
         self._moves = live
+        self._hint = ""
 
     def write(self, text: str) -> None:
         """Takes a part of the answer."""
@@ -49,6 +50,10 @@ class MarkdownAnswer:
         finished = self._blocks.feed(self._filter.feed(text))
         self._open = self._blocks.open
         self._print(finished)
+
+    def hint(self, text: str) -> None:
+        """What stands below the open block as long as there is one."""
+        self._hint = text
 
     def end(self) -> None:
         """The answer is over; may be called again."""
@@ -59,10 +64,11 @@ class MarkdownAnswer:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """The open block as it is now."""
-        rows = max(1, min(ROWS, options.size.height - 2))
+        below = [Text(self._hint, style="dim", no_wrap=True)] if self._hint else []
+        rows = max(1, min(ROWS, options.size.height - 2 - len(below)))
         block = replace(self._open, source=self._open.source.replace(_JOINER, ""))
         lines = [part for line in rendered(block, console) for part in _folded(line, console)]
-        if shown := lines[-rows:]:
+        if shown := [*lines[-rows:], *below]:
             yield Text("\n").join(shown)
 
     def _print(self, blocks: list[Block]) -> None:

@@ -30,6 +30,9 @@ class PlainThoughts:
         if not note:
             self._terminal.aside(wording.budget(budget))
 
+    def hint(self, text: str) -> None:
+        """Nothing to say: a line that is not rewritten would stay."""
+
     def add(self, event: ThinkingDelta) -> None:
         """Writes the lines that this token finishes."""
         self._progress = wording.progress(event.used, event.budget)

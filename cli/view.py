@@ -52,6 +52,9 @@ class Thoughts(Protocol):
     def turned(self, budget: int | None, note: str) -> None:
         """The dial was turned: what it stands at, and what to say beside it."""
 
+    def hint(self, text: str) -> None:
+        """What to say beside them as long as they come, where that can be taken away again."""
+
     def end(self) -> None:
         """No more thoughts come. May be called again, and without `begin`."""
 
@@ -75,6 +78,9 @@ class Answer(Protocol):
     def write(self, text: str) -> None:
         """One more part of it."""
 
+    def hint(self, text: str) -> None:
+        """What to say below it as long as it comes, where that can be taken away again."""
+
     def end(self) -> None:
         """No more comes. May be called again."""
 
@@ -94,6 +100,9 @@ class PlainAnswer:
         """One more part of it."""
         self._write(text)
         self._last = text[-1]
+
+    def hint(self, text: str) -> None:
+        """Nothing can be taken away from a stream."""
 
     def end(self) -> None:
         """No more comes."""
@@ -141,6 +150,7 @@ class TurnView:
         self._thoughts = self._new_thoughts()
         self._reply = PlainAnswer(write_answer) if write_answer else answer_for(terminal)
         self._begun = False
+        self._hint = ""
         self._budget: int | None = None
 
     def __enter__(self) -> TurnView:
@@ -180,8 +190,7 @@ class TurnView:
             case ThinkingDelta():
                 self._think(event)
             case ThinkingChosen():
-                key = KEY if self._again and self._terminal.hears_keys else ""
-                self._terminal.aside(wording.chosen(event, key))
+                self._choose(event)
             case BudgetChosen():
                 self._terminal.aside(str(event))
             case ThinkingStopped():
@@ -200,6 +209,15 @@ class TurnView:
     def _shown(self, event: Event) -> Event:
         self.show(event)
         return event
+
+    def _choose(self, event: ThinkingChosen) -> None:
+        """Says the choice; of the key that changes it only as long as that works, if it can."""
+        key = KEY if self._again and self._terminal.hears_keys else ""
+        self._terminal.aside(wording.chosen(event, "" if self._terminal.live else key))
+        if key:
+            self._hint = wording.other_way(event, key)
+            self._thoughts.hint(self._hint)
+            self._reply.hint(self._hint)
 
     def _think(self, event: ThinkingDelta) -> None:
         self._budget = event.budget
@@ -247,6 +265,7 @@ class TurnView:
             self._dial.step_over(event.step.usage.thinking_tokens)
         self._begun = False
         self._thoughts = self._new_thoughts()
+        self._thoughts.hint(self._hint)
         self._thoughts.begin()
 
     def _pause(self) -> None:

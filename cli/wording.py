@@ -122,11 +122,13 @@ def chosen(event: ThinkingChosen, key: str = "") -> str:
         event: The choice.
         key: Changes it for this turn; empty where no key is heard.
     """
-    if event.think:
-        return joined(
-            f"{event.reason}: thinking, /no_think to change", key and f"{key}: answer now"
-        )
-    return joined(f"{event.reason}: not thinking, /think to change", key and f"{key}: think now")
+    how = "thinking, /no_think" if event.think else "not thinking, /think"
+    return joined(f"{event.reason}: {how} to change", key and other_way(event, key))
+
+
+def other_way(event: ThinkingChosen, key: str) -> str:
+    """What a key does that changes the choice for this turn."""
+    return f"{key}: answer now" if event.think else f"{key}: think now"
 
 
 def again(*, thinks: bool) -> str:

@@ -111,11 +111,32 @@ def test_the_key_begins_the_turn_again_in_the_other_way(start: Start) -> None:
     screen = start(first, [*thinks("hm"), *stops(), *answers("Lima!")])
     screen.wait_for("›")
     screen.type("1?\r")
-    screen.wait_for(f"{SAID} · t: think now")
-    screen.wait_for("Li")
+    screen.wait_for(f"{SAID}\nLi\nt: think now")
     screen.type("t")
     screen.wait_for("again, thinking")
     screen.wait_for("Lima!\n\n›")
+    assert "t: think now" not in screen.text
+
+
+def test_the_key_is_said_while_it_reads_and_while_it_thinks(start: Start, tmp_path: Path) -> None:
+    read = tmp_path / "read"
+    turn = [*chooses(think=True), Hold(str(read)), *thinks("hm"), Hold()]
+    screen = start(turn, columns=120)
+    screen.wait_for("›")
+    screen.type("1?\r")
+    screen.wait_for("reading · t: answer now")
+    read.touch()
+    screen.wait_for("t: answer now · + - = budget · space answers")
+    screen.type("\x03")
+    screen.wait_for("the question is taken back\n\n›")
+    assert "t: answer now" not in screen.text
+
+
+def test_on_a_plain_terminal_the_key_is_said_with_the_choice(start: Start) -> None:
+    screen = start([*chooses(think=False), *answers("Lima")], args=("chat", "--plain"))
+    screen.wait_for("›")
+    screen.type("1?\r")
+    screen.wait_for(f"[{SAID} · t: think now]\nLima")
 
 
 def test_the_key_answers_at_once_what_was_thought_about(start: Start) -> None:
