@@ -13,23 +13,20 @@ from typing import TYPE_CHECKING
 from qwen3_mlx.cli.keys import ESCAPE
 from qwen3_mlx.cli.options import BUDGET_DIGITS, parse_budget
 from qwen3_mlx.errors import UsageError
+from qwen3_mlx.generation.thinking import AutoBudget, ThinkingBudget
 
 if TYPE_CHECKING:
     from qwen3_mlx.chat import Conversation
-    from qwen3_mlx.generation.thinking import Limit, ThinkingBudget
 
 KEYS = "+ - = budget · space answers"
 _STOP = {" ", ESCAPE}
 _ENTER = {"\r", "\n"}
 _BACKSPACE = {"\x7f", "\x08"}
-_LETTERS = frozenset("0123456789none")
 
 
 @contextmanager
 def own_budget(conversation: Conversation) -> Iterator[ThinkingBudget]:
     """A budget for one turn, equal to the conversation's, which it leaves as it was."""
-    from qwen3_mlx.generation.thinking import ThinkingBudget
-
     before = conversation.budget
     conversation.budget = ThinkingBudget(before.setting, given=before.given)
     try:
@@ -53,6 +50,7 @@ class Dial:
         self._used: int | None = None  # None: it is not thinking, keys do nothing
         self._chosen: int | None = None  # by a budget that sets itself
         self._entry: str | None = None
+        self._refused = ""  # what was typed last, if it is no budget
         self._stopping = False
 
     @property
@@ -68,6 +66,8 @@ class Dial:
         """What a person should see of it besides the limit, if anything."""
         if self._stopping:
             return "answering now"
+        if self._refused:
+            return f"{self._refused} is no budget: a number, or none"
         return "" if self._entry is None else f"budget = {self._entry}_"
 
     def thought(self, used: int, limit: int | None) -> None:
@@ -77,6 +77,7 @@ class Dial:
     def close(self) -> None:
         """The thinking is over: keys do nothing from here on."""
         self._used = self._entry = None
+        self._refused = ""
         self._stopping = False
 
     def step_over(self, thought: int) -> None:
@@ -86,7 +87,10 @@ class Dial:
     def press(self, key: str) -> None:
         """Does what the key says; most keys say nothing."""
         used = self._used
-        if used is not None and self._act(key.lower(), used):
+        if used is None:
+            return
+        refused, self._refused = self._refused, ""
+        if self._act(key.lower(), used) or refused:
             self._turned()
 
     def _act(self, key: str, used: int) -> bool:
@@ -107,9 +111,9 @@ class Dial:
         self._set(used + (left * 2 if key == "+" else left // 2))
         return True
 
-    def _set(self, limit: Limit) -> None:
+    def _set(self, limit: int | None) -> None:
         """Lets the step under way think so many tokens."""
-        self._budget.set(self._before + limit if isinstance(limit, int) else limit)
+        self._budget.set(None if limit is None else self._before + limit)
 
     def _stop(self) -> bool:
         self._stopping = True
@@ -124,7 +128,7 @@ class Dial:
             self._entry = None
         elif key in _BACKSPACE:
             self._entry = entry[:-1]
-        elif key in _LETTERS and len(entry) < BUDGET_DIGITS:
+        elif len(key) == 1 and key.isascii() and key.isalnum() and len(entry) < BUDGET_DIGITS:
             self._entry = entry + key
         else:
             return False
@@ -134,5 +138,9 @@ class Dial:
         try:
             limit = parse_budget(entry).limit
         except UsageError:
-            return  # half a number: the budget stays
-        self._set(limit)
+            self._refused = entry  # the budget stays
+            return
+        if isinstance(limit, AutoBudget):  # would set itself in a later turn, and this is for one
+            self._refused = entry
+        else:
+            self._set(limit)

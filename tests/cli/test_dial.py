@@ -42,6 +42,7 @@ def dialled(keys: str, limit: int | None = 512, used: int = 112) -> tuple[Thinki
         ("=64\x1b", 512, 512),
         ("=\r", 512, 512),
         ("=no\r", 512, 512),
+        ("=abc\r+", 512, 912),
         ("=6+ 4\r", 512, 64),
         ("=12345678901\r", 512, 123456789),
         ("xyz\r\t\x04", 512, 512),
@@ -106,6 +107,15 @@ def test_what_is_being_typed_is_noted() -> None:
     assert dialled("=")[1].note == "budget = _"
     assert dialled("=12")[1].note == "budget = 12_"
     assert dialled("=12\r")[1].note == ""
+    assert dialled("=\r")[1].note == ""
+
+
+def test_what_is_no_budget_is_said_until_the_next_key() -> None:
+    assert dialled("=abc")[1].note == "budget = abc_"
+    assert dialled("=abc\r")[1].note == "abc is no budget: a number, or none"
+    assert dialled("=auto\r")[1].note == "auto is no budget: a number, or none"
+    budget, dial = dialled("=abc\rx")
+    assert (budget.limit, dial.note) == (512, "")
 
 
 def test_only_keys_that_do_something_are_told() -> None:
