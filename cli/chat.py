@@ -7,8 +7,9 @@ in `commands`, and what to do with a full context in `room`.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from qwen3_mlx.cli import keeping, talking, transcripts, wording
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from qwen3_mlx.events import Reply
     from qwen3_mlx.generation.mode import Thinking
     from qwen3_mlx.runtime import LLM
+    from qwen3_mlx.text.pieces import Message
 
 INTERRUPTED = 130
 
@@ -181,6 +183,11 @@ class Chat:
     def detach(self) -> None:
         """Puts nothing before the next message."""
         self._attached = []
+
+    def look_back(self) -> None:
+        """Takes the last turn that is left as the last one; its figures are gone."""
+        self.last_reply = None
+        self.thoughts = "" if self.show.private else _last_thoughts(self.conversation.messages)
 
     def send(self, text: str) -> None:
         """Says `text` to the model, after what is attached, and shows what comes back.
@@ -354,3 +361,10 @@ class Chat:
             context=conversation.context_length,
             width=self.terminal.console.width,
         )
+
+
+def _last_thoughts(messages: Sequence[Message]) -> str:
+    """What the model thought in the last turn of these."""
+    turn = takewhile(lambda message: message["role"] != "user", reversed(messages))
+    parts = [message.get("reasoning_content") for message in turn]
+    return "\n\n".join(part.strip() for part in reversed(parts) if part)

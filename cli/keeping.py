@@ -55,6 +55,7 @@ def restore(session: Session, transcript: Transcript) -> None:
     conversation.messages = kept
     if transcript.given and "budget" not in session.flags:
         conversation.budget.set(transcript.budget)
+    session.look_back()
     turns = wording.turns(sum(message["role"] == "user" for message in transcript.messages))
     session.terminal.aside(f"{turns} of a conversation with {transcript.model}")
 

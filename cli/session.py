@@ -58,7 +58,7 @@ class Session(Protocol):
 
     @property
     def last_reply(self) -> Reply | None:
-        """How it answered last."""
+        """How it answered last; None once that was taken back."""
 
     def switch(self, word: str) -> None:
         """Takes `/think` or `/no_think`, as if it stood before the next message."""
@@ -83,6 +83,9 @@ class Session(Protocol):
 
     def detach(self) -> None:
         """Puts nothing before the next message."""
+
+    def look_back(self) -> None:
+        """Takes the last turn that is left as the last one, for `thoughts` and `last_reply`."""
 
     def change_model(self, name: str) -> None:
         """Lets another model go on with the conversation."""

@@ -138,11 +138,13 @@ def _asked_since(before: Sequence[Message], now: Sequence[Message]) -> bool:
 
 def _undo(session: Session, _argument: str) -> None:
     question = _undone(session)
+    session.look_back()
     session.terminal.aside(f"taken back: {wording.shortened(_content(question), 60)}")
 
 
 def _edit(session: Session, _argument: str) -> None:
     session.edit(_content(_undone(session)))
+    session.look_back()
 
 
 def _undone(session: Session) -> Message:
@@ -158,14 +160,20 @@ def _content(message: Message) -> str:
 
 def _clear(session: Session, _argument: str) -> None:
     session.conversation.clear()
+    session.look_back()
     session.detach()
     session.terminal.aside("forgotten; the conversation starts anew")
 
 
 def _stats(session: Session, _argument: str) -> None:
     reply = session.last_reply
-    for line in ["no answer yet"] if reply is None else wording.figures(reply):
+    for line in [_no_figures(session)] if reply is None else wording.figures(reply):
         session.terminal.aside(line)
+
+
+def _no_figures(session: Session) -> str:
+    answered = any(message["role"] == "user" for message in session.conversation.messages)
+    return "the figures of the last answer are not kept" if answered else "no answer yet"
 
 
 def _context(session: Session, _argument: str) -> None:

@@ -13,7 +13,7 @@ from threading import Event as Flag
 
 from qwen3_mlx.errors import ContextOverflowError, UsageError, check_type
 from qwen3_mlx.events import Done, Event, Reply, ThinkingChosen, ToolCall
-from qwen3_mlx.generation.ahead import HandOver, read_ahead
+from qwen3_mlx.generation.ahead import HandOver, beginning, read_ahead
 from qwen3_mlx.generation.defaults import SamplingArgs
 from qwen3_mlx.generation.engine import Engine, Events
 from qwen3_mlx.generation.limits import thinking_room
@@ -90,6 +90,7 @@ class Conversation:
         self._max_steps = max_steps
         self._engine = engine
         self._prefix = Prefix(engine.model, engine.prompts)
+        self._left: int | None = None  # tokens after `undo`, until the next turn
         self._hand_over = HandOver()
         self._stop = Flag()
         self._running: Events | None = None
@@ -112,8 +113,11 @@ class Conversation:
 
     @property
     def context_used(self) -> int:
-        """Tokens that the model has read or written in the last turn, its prompt included."""
-        return self._prefix.used
+        """Tokens that the model has read or written in the last turn, its prompt included.
+
+        Once that was taken back, those that the turns that are left take; 0 without any.
+        """
+        return self._prefix.used if self._left is None else self._left
 
     @property
     def thinking_room(self) -> int:
@@ -157,7 +161,7 @@ class Conversation:
         check_type("text", text, str)
         switch = find_switch(text if typed is None else typed)
         with self._between_turns():
-            self._stop = Flag()
+            self._stop, self._left = Flag(), None
             wanted = self._wanted(switch) if thinking is None else thinking
             mode = choose(text, typed) if wanted == "auto" else wanted
             self._running = self._turn(_question(text, switch), mode, self._stop)
@@ -206,6 +210,7 @@ class Conversation:
         """
         with self._between_turns():
             self.messages = opening(self.system)
+            self._left = None
             self._prefix.clear()
 
     def undo(self) -> Message | None:
@@ -222,6 +227,7 @@ class Conversation:
                 return None
             question = self.messages[starts[-1]]
             del self.messages[starts[-1] :]
+            self._left = self._length() if len(starts) > 1 else 0
             return question
 
     def drop_oldest(self) -> bool:
@@ -271,6 +277,14 @@ class Conversation:
         said = (m["thinking"] for m in reversed(self.messages) if "thinking" in m)
         found = next(said, None)
         return find_switch(self.system or "") if found is None else found
+
+    def _length(self) -> int:
+        """Tokens that the next prompt begins with; at most the whole context."""
+        request = self._request(self.messages, False, self._stop)
+        try:
+            return len(beginning(self._engine.writer(), request))
+        except ContextOverflowError:
+            return self.context_length
 
     def _turn_starts(self) -> list[int]:
         """Where in the messages each turn begins."""

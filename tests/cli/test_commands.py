@@ -70,6 +70,20 @@ class TestSayingAgain:
         )
         assert llm.conversation.messages == []
 
+    @pytest.mark.parametrize("command", ["/undo", "/edit", "/clear"])
+    def test_nothing_is_told_of_a_turn_that_was_taken_back(
+        self, invoke: Invoke, llm: FakeLLM, command: str
+    ) -> None:
+        llm.enqueue(thinks("hm"), stops(), answers("5"))
+        said = chat(invoke, "2 + 3?", command, "/stats", "/thoughts last")
+        assert said.endswith("[no answer yet]\n[no thoughts yet]\n")
+
+    def test_the_turn_before_it_is_the_last_one_again(self, invoke: Invoke, llm: FakeLLM) -> None:
+        llm.enqueue(thinks("hm"), stops(), answers("5"))
+        llm.enqueue(thinks("oh"), stops(), answers("6"))
+        said = chat(invoke, "2 + 3?", "3 + 3?", "/undo", "/stats", "/thoughts last")
+        assert said.endswith("[the figures of the last answer are not kept]\n[hm]\n")
+
 
 class TestSystem:
     def test_is_shown_and_changed(self, invoke: Invoke, llm: FakeLLM) -> None:

@@ -45,6 +45,20 @@ def test_after_undo_only_what_is_new_is_read(chat: Conversation) -> None:
     assert chat.send("Two?").usage.cached_tokens > first / 2
 
 
+def test_a_turn_that_was_taken_back_uses_nothing(chat: Conversation) -> None:
+    chat.send("One?")
+    first = chat.context_used
+    chat.send("Two?")
+    second = chat.context_used
+    chat.undo()
+    assert 0 < chat.context_used <= first + 3  # the tags and the line break between turns
+    chat.send("Two?")
+    assert chat.context_used == second
+    chat.undo()
+    chat.undo()
+    assert chat.context_used == 0
+
+
 def test_the_oldest_turn_can_be_dropped(chat: Conversation) -> None:
     chat.send("One?")
     chat.send("Two?")

@@ -36,7 +36,7 @@ def test_invariants_hold(
         do(chat, deed, text, number)
         roles = [message["role"] for message in chat.messages[1:]]
         assert roles == ["user", "assistant"] * (len(roles) // 2)
-        assert {layer.offset for layer in chat._prefix.cache} == {chat.context_used}
+        assert {layer.offset for layer in chat._prefix.cache} == {chat._prefix.used}
     while len(chat.messages) > 12:  # or the last question would not fit
         chat.drop_oldest()
     fresh = begin(engine)
