@@ -113,7 +113,13 @@ def run(
                 _tell(llm, events, terminal, sum_up)
             else:
                 write = _swallow if form is Form.JSON else None
-                view = TurnView(terminal, write, show=show, calls=calls)
+                view = TurnView(
+                    terminal,
+                    write,
+                    show=show,
+                    calls=calls,
+                    max_tokens=conversation.max_tokens,
+                )
                 reply = _play(conversation, events, view, terminal)
                 _sum_up(llm, reply, sum_up(), terminal, as_json=form is Form.JSON)
         finish_saving(llm, terminal)

@@ -262,7 +262,12 @@ class Chat:
             closing(stream),
             own_budget(self.conversation) as budget,
             TurnView(
-                self.terminal, show=self.show, budget=budget, calls=self._calls, again=again
+                self.terminal,
+                show=self.show,
+                budget=budget,
+                calls=self._calls,
+                again=again,
+                max_tokens=self.conversation.max_tokens,
             ) as view,
             listening(self.terminal, view.press),
         ):

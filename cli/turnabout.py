@@ -48,6 +48,8 @@ class Turnabout:
         self._stop()
         return True
 
-    def ending(self, reply: Reply) -> str | None:
-        """What a person should know about the end of the turn."""
-        return wording.ending(reply) if self.other is None else wording.again(thinks=self.other)
+    def ending(self, reply: Reply, max_tokens: int | None) -> str | None:
+        """What a person should know about the end of the turn; see `wording.ending`."""
+        if self.other is not None:
+            return wording.again(thinks=self.other)
+        return wording.ending(reply, max_tokens)

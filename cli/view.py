@@ -129,6 +129,7 @@ class TurnView:
         budget: Of this turn; keys turn it, see `press`.
         calls: Shows calls of tools, and asks about them; None where none are offered.
         again: Hears whether the turn is to begin again; None where it cannot.
+        max_tokens: Of the reply; None: as the context allows.
     """
 
     def __init__(
@@ -140,8 +141,10 @@ class TurnView:
         budget: ThinkingBudget | None = None,
         calls: Calls | None = None,
         again: Turnabout | None = None,
+        max_tokens: int | None = None,
     ) -> None:
         self._terminal = terminal
+        self._max_tokens = max_tokens
         self._again = again
         self._dial = None if budget is None else Dial(budget, self._turned)
         self._calls = calls
@@ -275,6 +278,7 @@ class TurnView:
 
     def _finish(self, reply: Reply) -> None:
         self._pause()
-        ending = self._again.ending(reply) if self._again else wording.ending(reply)
+        told = self._again.ending if self._again else wording.ending
+        ending = told(reply, self._max_tokens)
         if ending:
             self._terminal.aside(ending)

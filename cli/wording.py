@@ -136,15 +136,28 @@ def again(*, thinks: bool) -> str:
     return f"again, {'thinking' if thinks else 'not thinking'}"
 
 
-def ending(reply: Reply) -> str | None:
-    """What a person should know about the end of a turn, if it was not the model's own."""
+def ending(reply: Reply, max_tokens: int | None = None) -> str | None:
+    """What a person should know about the end of a turn, if it was not the model's own.
+
+    Args:
+        reply: Of the turn.
+        max_tokens: Of the reply, None where the context alone ends it.
+    """
     if reply.finish_reason == "user":
         return _stopped(reply)
     if reply.finish_reason == "length":
-        return "cut off: the context, or --max-tokens, allows no more"
+        return _cut(reply, max_tokens)
     if reply.tool_calls:
         return f"asked for {joined(*(call.name for call in reply.tool_calls))}; no tools run here"
     return None
+
+
+def _cut(reply: Reply, max_tokens: int | None) -> str:
+    usage = reply.usage
+    written = usage.thinking_tokens + usage.injected_tokens + usage.answer_tokens
+    if max_tokens is not None and written >= max_tokens:
+        return f"cut off: max_tokens is {max_tokens}"
+    return "cut off: the context is full"
 
 
 def _stopped(reply: Reply) -> str:

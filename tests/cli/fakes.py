@@ -323,6 +323,7 @@ class FakeLLM:
         self.wishes = wishes
         self.conversation.tools = cast("Sequence[Tool]", wishes.get("tools", ()))
         self.conversation.approve = cast("Callable[[ToolCall], bool]", wishes.get("approve"))
+        self.conversation.max_tokens = cast("int | None", wishes.get("max_tokens"))
         if "thinking" in wishes:
             self.conversation.thinking = wishes["thinking"]  # type: ignore[assignment]
         if "system" in wishes:

@@ -236,10 +236,14 @@ def test_an_error_after_half_an_answer_keeps_the_half(invoke: Invoke, llm: FakeL
 def test_an_answer_without_room_says_so(invoke: Invoke, llm: FakeLLM) -> None:
     llm.conversation.finish_reason = "length"
     llm.enqueue(answers("once upon a"))
-    assert (
-        "[cut off: the context, or --max-tokens, allows no more]\n"
-        in invoke("ask", "A tale").stderr
-    )
+    assert "[cut off: the context is full]\n" in invoke("ask", "A tale").stderr
+
+
+def test_an_answer_that_max_tokens_cuts_off_says_so(invoke: Invoke, llm: FakeLLM) -> None:
+    llm.conversation.finish_reason = "length"
+    llm.enqueue(answers("once upon a"))
+    said = invoke("ask", "A tale", "--max-tokens", "7").stderr
+    assert "[cut off: max_tokens is 7]\n" in said
 
 
 @pytest.mark.parametrize(

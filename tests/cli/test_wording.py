@@ -88,7 +88,7 @@ TOLD = Step(
             reply("", finish_reason="user", steps=(TOLD,)),
             "stopped before an answer; what the tools said is kept",
         ),
-        (reply(finish_reason="length"), "cut off: the context, or --max-tokens, allows no more"),
+        (reply(finish_reason="length"), "cut off: the context is full"),
         (
             reply(
                 finish_reason="tool_calls",
@@ -100,6 +100,20 @@ TOLD = Step(
 )
 def test_how_a_turn_ended(given: Reply, line: str | None) -> None:
     assert wording.ending(given) == line
+
+
+@pytest.mark.parametrize(
+    ("max_tokens", "line"),
+    [
+        (None, "cut off: the context is full"),
+        (10, "cut off: the context is full"),
+        (9, "cut off: max_tokens is 9"),
+    ],
+)
+def test_what_cut_a_reply_off(max_tokens: int | None, line: str) -> None:
+    used = Usage(thinking_tokens=4, injected_tokens=3, answer_tokens=2)
+    cut = reply(finish_reason="length", usage=used)
+    assert wording.ending(cut, max_tokens) == line
 
 
 def test_a_rate_that_is_not_known_is_not_shown() -> None:
