@@ -279,11 +279,11 @@ class Conversation:
         return find_switch(self.system or "") if found is None else found
 
     def _length(self) -> int:
-        """Tokens that the next prompt begins with; at most the whole context."""
+        """Tokens that the next prompt begins with; the whole context if it cannot be written."""
         request = self._request(self.messages, False, self._stop)
         try:
             return len(beginning(self._engine.writer(), request))
-        except ContextOverflowError:
+        except UsageError:  # too long, or messages that a template refuses
             return self.context_length
 
     def _turn_starts(self) -> list[int]:
