@@ -250,9 +250,11 @@ class Conversation:
 
     def holds(self, text: str) -> bool:
         """Whether the context has room for this message, were no other turn before it."""
-        request = self._request([*opening(self.system), _question(text, None)], True, self._stop)
+        # Without thoughts the block is closed in the prompt, which is the longer one.
+        request = self._request([*opening(self.system), _question(text, None)], False, self._stop)
+        writer = self._engine.writer()
         try:
-            self._engine.writer().write(request)
+            writer.encoded(writer.pieces(request))
         except ContextOverflowError:
             return False
         return True

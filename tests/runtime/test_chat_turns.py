@@ -88,6 +88,8 @@ def test_a_switch_holds_until_the_next_one_and_goes_with_its_turn(chat: Conversa
 def test_what_there_is_room_for_alone(chat: Conversation) -> None:
     assert chat.holds("One?")
     assert not chat.holds("One? " * chat.context_length)
+    chat.max_tokens = 20  # no room for its thoughts, which is another matter
+    assert chat.holds("One?")
     assert chat.longest_context == 32 * chat.context_length
 
 
