@@ -37,6 +37,7 @@ TOOLS = ToolWishes("calculator", allow="all")
 QUESTION = "(YaRN):"
 PATIENCE = 60.0
 RESET = (
+    *("/model no/such", "/thinking auto", "Hello."),  # what is loaded at its first use is loaded
     *(
         "/model tiny-dense",
         "/model tiny",
