@@ -37,7 +37,7 @@ TOOLS = ToolWishes("calculator", allow="all")
 QUESTION = "(YaRN):"
 PATIENCE = 60.0
 RESET = (
-    *("/model no/such", "/thinking auto", "Hello."),  # what is loaded at its first use is loaded
+    *("/model no/such", "/thinking auto", "And why is that so?"),  # to load what is loaded once
     *(
         "/model tiny-dense",
         "/model tiny",
